@@ -1,0 +1,87 @@
+//! Values that only one stream of a workspace may hold at a time, such as a tag's name or a contact's number on a channel.
+//!
+//! The log stores a claim under a keyed hash of its value, in the same transaction as the event that takes it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What kind of value is claimed. The names are stored: they are written once and never edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimKind {
+    /// A token's SHA-256, in hex; owned by the token.
+    TokenDigest,
+    /// A tag's name, folded; owned by the tag.
+    TagName,
+    /// A custom field's name, folded; owned by the field.
+    FieldName,
+    /// A channel account's public address, `<channel>/<name>`; owned by the account.
+    AccountAddress,
+    /// A person on a channel account, `<account id>/<provider's id>`; owned by the contact.
+    ContactIdentity,
+    /// An e-mail address set by the workspace (not by the customer), folded; owned by the contact.
+    ContactEmail,
+    /// A phone number in E.164 set by the workspace, owned by the contact.
+    ContactPhone,
+    /// The conversation of a contact on an account, `<account id>/<contact id>`; owned by the conversation.
+    ConversationOf,
+    /// A provider's message, `<account id>/<provider's sender id>/<provider's message id>`; owned by the conversation.
+    InboundMessage,
+}
+
+impl ClaimKind {
+    /// The stored name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TokenDigest => "token_digest",
+            Self::TagName => "tag_name",
+            Self::FieldName => "field_name",
+            Self::AccountAddress => "account_address",
+            Self::ContactIdentity => "contact_identity",
+            Self::ContactEmail => "contact_email",
+            Self::ContactPhone => "contact_phone",
+            Self::ConversationOf => "conversation_of",
+            Self::InboundMessage => "inbound_message",
+        }
+    }
+}
+
+/// One claimed value.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Claim {
+    /// The kind.
+    pub kind: ClaimKind,
+    /// The value, already folded as its kind says. May be personal: never stored or logged in clear.
+    pub value: String,
+}
+
+impl Claim {
+    /// A claim of `kind` on `value`.
+    pub fn new(kind: ClaimKind, value: impl Into<String>) -> Self {
+        Self { kind, value: value.into() }
+    }
+}
+
+impl std::fmt::Debug for Claim {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Claim({})", self.kind.name())
+    }
+}
+
+/// What an event does to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimChange {
+    /// `owner` takes the claim; refused while somebody else holds it.
+    Take {
+        /// What is taken.
+        claim: Claim,
+        /// The id of the stream that takes it.
+        owner: Uuid,
+    },
+    /// The claim is free again.
+    Release {
+        /// What is released.
+        claim: Claim,
+    },
+}

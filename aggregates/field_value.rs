@@ -1,0 +1,165 @@
+//! The types that a custom field's values have, and how a JSON value becomes one of them.
+
+use jiff::civil;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::contact_address::{parse_email, parse_phone};
+
+/// The longest text, in characters.
+pub const MAX_TEXT_CHARS: usize = 10_000;
+/// The most items of a list.
+pub const MAX_LIST_ITEMS: usize = 100;
+
+/// What the values of a custom field are. Stored names: never edited.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::EnumString,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum FieldType {
+    /// Any text, up to 10,000 characters.
+    #[default]
+    Text,
+    /// A number.
+    Number,
+    /// true or false.
+    Boolean,
+    /// A day, `2026-11-23`.
+    Date,
+    /// A moment with its offset from UTC, `2026-11-23T09:30:00Z`.
+    DateTime,
+    /// A time of day, `09:30` or `09:30:00`.
+    Time,
+    /// An http or https address.
+    Url,
+    /// An e-mail address.
+    Email,
+    /// A phone number in E.164, `+491701234567`.
+    Phone,
+    /// Up to 100 texts.
+    List,
+}
+
+/// A custom field's value, in the one spelling in which it is stored. Stored form: never edited.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "value", rename_all = "lowercase")]
+pub enum FieldValue {
+    /// Text.
+    Text(String),
+    /// A finite number.
+    Number(serde_json::Number),
+    /// true or false.
+    Boolean(bool),
+    /// `2026-11-23`.
+    Date(String),
+    /// `2026-11-23T09:30:00Z`, in UTC.
+    DateTime(String),
+    /// `09:30:00`.
+    Time(String),
+    /// An http or https address.
+    Url(String),
+    /// An e-mail address.
+    Email(String),
+    /// A phone number in E.164.
+    Phone(String),
+    /// Texts.
+    List(Vec<String>),
+}
+
+/// Why a JSON value is not of a field's type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a value of the type {} is {expected}", <&'static str>::from(*.field_type))]
+pub struct InvalidValue {
+    /// The field's type.
+    pub field_type: FieldType,
+    /// What such a value is, with an example.
+    pub expected: &'static str,
+}
+
+impl FieldValue {
+    /// Reads `value` as `field_type`, in the stored spelling.
+    ///
+    /// # Errors
+    /// When it is of another type or out of its limits; the error says what is expected.
+    pub fn parse(field_type: FieldType, value: &Value) -> Result<Self, InvalidValue> {
+        Self::read(field_type, value).ok_or(InvalidValue { field_type, expected: expected(field_type) })
+    }
+
+    fn read(field_type: FieldType, value: &Value) -> Option<Self> {
+        match (field_type, value) {
+            (FieldType::Text, Value::String(text)) => {
+                (text.chars().count() <= MAX_TEXT_CHARS).then(|| Self::Text(text.clone()))
+            }
+            (FieldType::Number, Value::Number(number)) => Some(Self::Number(number.clone())),
+            (FieldType::Boolean, Value::Bool(truth)) => Some(Self::Boolean(*truth)),
+            (FieldType::Date, Value::String(text)) => {
+                let day: civil::Date = text.parse().ok()?;
+                // The parser also takes a date with a time; the day alone is meant here.
+                (text.len() == 10).then(|| Self::Date(day.to_string()))
+            }
+            (FieldType::DateTime, Value::String(text)) => {
+                text.parse::<jiff::Timestamp>().ok().map(|moment| Self::DateTime(moment.to_string()))
+            }
+            (FieldType::Time, Value::String(text)) => {
+                text.parse::<civil::Time>().ok().map(|time| Self::Time(time.strftime("%H:%M:%S").to_string()))
+            }
+            (FieldType::Url, Value::String(text)) => {
+                let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+                let fits = !rest.is_empty() && text.len() <= 2_048 && !text.contains(char::is_whitespace);
+                fits.then(|| Self::Url(text.clone()))
+            }
+            (FieldType::Email, Value::String(text)) => parse_email(text).map(Self::Email),
+            (FieldType::Phone, Value::String(text)) => parse_phone(text).map(Self::Phone),
+            (FieldType::List, Value::Array(items)) if items.len() <= MAX_LIST_ITEMS => {
+                let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+                texts.filter(|texts| texts.iter().all(|text| text.chars().count() <= 1_000)).map(Self::List)
+            }
+            _ => None,
+        }
+    }
+
+    /// The value as JSON, as callers see it.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Text(text)
+            | Self::Date(text)
+            | Self::DateTime(text)
+            | Self::Time(text)
+            | Self::Url(text)
+            | Self::Email(text)
+            | Self::Phone(text) => Value::String(text.clone()),
+            Self::Number(number) => Value::Number(number.clone()),
+            Self::Boolean(truth) => Value::Bool(*truth),
+            Self::List(items) => Value::Array(items.iter().cloned().map(Value::String).collect()),
+        }
+    }
+}
+
+const fn expected(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Text => "a text of up to 10,000 characters",
+        FieldType::Number => "a JSON number, for example 12.5 (not in quotes)",
+        FieldType::Boolean => "true or false (not in quotes)",
+        FieldType::Date => "a day as YYYY-MM-DD, for example 2026-11-23",
+        FieldType::DateTime => "a time as RFC 3339 with its offset, for example 2026-11-23T09:30:00Z",
+        FieldType::Time => "a time of day as HH:MM or HH:MM:SS, for example 09:30",
+        FieldType::Url => "an address that begins with https:// or http://, without blanks",
+        FieldType::Email => "an e-mail address, for example ana@example.com",
+        FieldType::Phone => "a phone number with + and country code, for example +491701234567",
+        FieldType::List => "an array of up to 100 texts of up to 1,000 characters",
+    }
+}

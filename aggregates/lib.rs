@@ -1,0 +1,28 @@
+//! What may happen in a workspace: one file per noun with its Command, Event, Error, state, `decide`, `claims` and tests.
+//!
+//! Nothing here does I/O, knows the clock, or draws lots: time, ids and look-ups come in as values of a command.
+
+pub mod channel_account;
+pub mod claim;
+pub mod contact;
+pub mod contact_address;
+pub mod contact_attributes;
+pub mod conversation;
+pub mod custom_field;
+pub mod event;
+pub mod field_value;
+pub mod folding;
+mod glue;
+pub mod ids;
+pub mod message;
+pub mod metadata;
+pub mod personal;
+pub mod root;
+pub mod stream;
+pub mod tag;
+pub mod token;
+pub mod workspace;
+
+pub use event::{DecodeError, Event, Recorded};
+pub use personal::Personal;
+pub use root::Root;

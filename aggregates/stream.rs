@@ -1,0 +1,77 @@
+//! The kinds of stream that the log knows, under their stored names.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids;
+
+/// The kind of a stream. The names are stored with every event: they are written once and never edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamType {
+    /// One workspace: name and settings.
+    Workspace,
+    /// One access token of a workspace.
+    Token,
+    /// One tag.
+    Tag,
+    /// One custom field's definition.
+    CustomField,
+    /// One account on a channel, such as a web chat widget or a bot.
+    ChannelAccount,
+    /// One contact.
+    Contact,
+    /// One conversation with a contact on a channel account, with what was received in it.
+    Conversation,
+    /// One outbound message, from queued to read.
+    Message,
+}
+
+impl StreamType {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 8] = [
+        Self::Workspace,
+        Self::Token,
+        Self::Tag,
+        Self::CustomField,
+        Self::ChannelAccount,
+        Self::Contact,
+        Self::Conversation,
+        Self::Message,
+    ];
+
+    /// The stored name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Workspace => "workspace",
+            Self::Token => "token",
+            Self::Tag => "tag",
+            Self::CustomField => "custom_field",
+            Self::ChannelAccount => "channel_account",
+            Self::Contact => "contact",
+            Self::Conversation => "conversation",
+            Self::Message => "message",
+        }
+    }
+
+    /// The `TypeID` prefix of the ids of such streams.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Workspace => ids::WorkspaceId::PREFIX,
+            Self::Token => ids::TokenId::PREFIX,
+            Self::Tag => ids::TagId::PREFIX,
+            Self::CustomField => ids::FieldId::PREFIX,
+            Self::ChannelAccount => ids::AccountId::PREFIX,
+            Self::Contact => ids::ContactId::PREFIX,
+            Self::Conversation => ids::ConversationId::PREFIX,
+            Self::Message => ids::MessageId::PREFIX,
+        }
+    }
+
+    /// The stream type with this stored name, or nothing.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}

@@ -1,0 +1,3 @@
+//! The `chatbotx` binary.
+
+fn main() {}
