@@ -6,5 +6,7 @@
 //! - [`problem`]: the one error that leaves the program.
 
 pub mod app;
+pub mod clock;
+pub mod event_log;
 pub mod operations;
 pub mod problem;

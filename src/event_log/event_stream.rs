@@ -1,0 +1,106 @@
+//! What has just been committed, kept in memory for those who follow the log closely: projections, notifications, waiting calls.
+//!
+//! Events stay here for a while only. Whoever falls behind reads from the log itself; nothing is lost by it, and nobody waits
+//! for a slow follower.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use aggregates::ids::WorkspaceId;
+use tokio::sync::watch;
+
+use super::append::LogEntry;
+
+/// How many events of one workspace are kept.
+const KEPT_PER_WORKSPACE: usize = 8_192;
+/// How many events are kept in all.
+const KEPT_IN_ALL: usize = 65_536;
+
+#[derive(Default)]
+struct Kept {
+    rings: HashMap<WorkspaceId, VecDeque<LogEntry>>,
+    total: usize,
+    /// Workspaces that were written to since the projector last asked.
+    unprojected: BTreeSet<WorkspaceId>,
+}
+
+/// The tail of the log, in memory.
+pub struct EventStream {
+    kept: Mutex<Kept>,
+    commits: watch::Sender<u64>,
+}
+
+impl Default for EventStream {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), commits: watch::Sender::new(0) }
+    }
+}
+
+impl EventStream {
+    /// Takes in what was committed, in the order of the positions, and wakes those who wait.
+    pub fn publish(&self, entries: Vec<LogEntry>) {
+        if entries.is_empty() {
+            return;
+        }
+        metrics::counter!("chatbotx_events_appended_total").increment(entries.len() as u64);
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            for entry in entries {
+                kept.add(entry);
+            }
+        }
+        self.commits.send_modify(|number| *number += 1);
+    }
+
+    /// Events after `position`, at most `limit`; nothing when they are not all here any more.
+    #[must_use]
+    pub fn after(&self, workspace: WorkspaceId, position: u64, limit: usize) -> Option<Vec<LogEntry>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = kept.rings.get(&workspace)?;
+        let first = ring.front()?.recorded.position;
+        let skip = usize::try_from((position + 1).checked_sub(first)?).ok()?;
+        Some(ring.iter().skip(skip).take(limit).cloned().collect())
+    }
+
+    /// The last position seen in a workspace since the start; nothing when there was none.
+    #[must_use]
+    pub fn last_position(&self, workspace: WorkspaceId) -> Option<u64> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.rings.get(&workspace)?.back().map(|entry| entry.recorded.position)
+    }
+
+    /// Wakes after every commit.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// The workspaces that were written to since this was last asked.
+    #[must_use]
+    pub fn take_unprojected(&self) -> BTreeSet<WorkspaceId> {
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner).unprojected)
+    }
+}
+
+impl Kept {
+    fn add(&mut self, entry: LogEntry) {
+        let workspace = entry.recorded.workspace;
+        self.unprojected.insert(workspace);
+        let ring = self.rings.entry(workspace).or_default();
+        // A gap cannot be; if it were, a ring that starts anew is right all the same.
+        if ring.back().is_some_and(|last| last.recorded.position + 1 != entry.recorded.position) {
+            self.total -= ring.len();
+            ring.clear();
+        }
+        ring.push_back(entry);
+        self.total += 1;
+        if ring.len() > KEPT_PER_WORKSPACE {
+            ring.pop_front();
+            self.total -= 1;
+        }
+        while self.total > KEPT_IN_ALL {
+            let Some(other) = self.rings.keys().find(|key| **key != workspace).copied() else { break };
+            self.total -= self.rings.remove(&other).map_or(0, |ring| ring.len());
+        }
+    }
+}

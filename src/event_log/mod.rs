@@ -1,0 +1,310 @@
+//! The event log: append-only, one gapless sequence of positions per workspace, every event a leaf of a Merkle tree, personal data
+//! sealed; and what is as durable as the log: claims, idempotency keys, contacts' keys, snapshots.
+//!
+//! [`EventLog`] is the door. Below it stands a [`store::LogStore`], the part that differs between databases.
+
+pub mod append;
+mod appender;
+pub mod batch;
+#[cfg(test)]
+mod contract_tests;
+pub mod event_stream;
+pub mod merkle;
+pub mod sealing;
+mod sqlite;
+pub mod store;
+pub mod verify;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aggregates::claim::Claim;
+use aggregates::ids::WorkspaceId;
+use aggregates::metadata::Metadata;
+use aggregates::{Event, Recorded};
+use quick_cache::sync::Cache;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use append::{AppendUnit, LogEntry, LogError, NewEvent, StoredEvent, WrappedKey};
+use appender::{AppendAnswer, Appender};
+use event_stream::EventStream;
+use sealing::{Context, MasterKey, SubjectKey};
+use sqlite::SqliteLog;
+use store::{EventRange, LogStore, Snapshot};
+
+/// How many contacts' keys are kept in memory.
+const KEYS_IN_MEMORY: usize = 100_000;
+
+/// The event log of one installation.
+pub struct EventLog {
+    store: Arc<dyn LogStore>,
+    master: Arc<MasterKey>,
+    stream: Arc<EventStream>,
+    appender: Appender,
+    keys: Cache<(WorkspaceId, Uuid), Arc<SubjectKey>>,
+}
+
+impl EventLog {
+    /// Opens the log in a SQLite file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or brought up to date.
+    pub async fn open_sqlite(path: &Path, master: Arc<MasterKey>, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
+        Ok(Self::over(Arc::new(SqliteLog::open(path).await?), master, clock))
+    }
+
+    /// A log over any store.
+    #[must_use]
+    pub fn over(store: Arc<dyn LogStore>, master: Arc<MasterKey>, clock: Arc<dyn Clock>) -> Self {
+        let stream = Arc::new(EventStream::default());
+        let appender = Appender::start(Arc::clone(&store), Arc::clone(&stream), clock);
+        Self { store, master, stream, appender, keys: Cache::new(KEYS_IN_MEMORY) }
+    }
+
+    /// The database below.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn LogStore> {
+        &self.store
+    }
+
+    /// The key above all others.
+    #[must_use]
+    pub fn master(&self) -> &Arc<MasterKey> {
+        &self.master
+    }
+
+    /// What has just been committed.
+    #[must_use]
+    pub fn stream(&self) -> &Arc<EventStream> {
+        &self.stream
+    }
+
+    /// Appends a unit; answers when it is on disk, or refused.
+    ///
+    /// # Errors
+    /// What the database said, or that too much waits.
+    pub async fn append(&self, unit: AppendUnit) -> AppendAnswer {
+        self.appender.append(unit).await
+    }
+
+    /// The position of the last event of a workspace, 0 without events.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn head(&self, workspace: WorkspaceId) -> Result<u64, LogError> {
+        match self.stream.last_position(workspace) {
+            // This process is the only one that writes to a SQLite file: what it saw last is the head.
+            Some(position) => Ok(position),
+            None => Ok(self.store.head(workspace).await?.frontier.size()),
+        }
+    }
+
+    /// Who holds a claim in a workspace.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn claim_owner(&self, workspace: WorkspaceId, claim: &Claim) -> Result<Option<Uuid>, LogError> {
+        self.store.claim_owner(workspace, claim.kind, self.master.hash_claim(claim)).await
+    }
+
+    /// Who holds a claim on a token's digest or an account's address, in whichever workspace.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn claim_owner_anywhere(&self, claim: &Claim) -> Result<Option<(WorkspaceId, Uuid)>, LogError> {
+        self.store.claim_owner_anywhere(claim.kind, self.master.hash_claim(claim)).await
+    }
+
+    /// Events after `position`, at most `limit`: from memory when they are still there, else from the database.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or an event cannot.
+    pub async fn entries_after(
+        &self,
+        workspace: WorkspaceId,
+        position: u64,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, LogError> {
+        match self.stream.after(workspace, position, limit) {
+            Some(entries) => Ok(entries),
+            None => self.entries(workspace, EventRange::After(position), limit).await,
+        }
+    }
+
+    /// Events of a range, read from the database and unsealed.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or an event cannot.
+    pub async fn entries(
+        &self,
+        workspace: WorkspaceId,
+        range: EventRange,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, LogError> {
+        let stored = self.store.events(workspace, range, limit).await?;
+        self.decode(workspace, stored).await
+    }
+
+    /// Reads and unseals stored events of one workspace.
+    ///
+    /// # Errors
+    /// When a sealed value does not open, or an event is not what its name promises.
+    pub async fn decode(&self, workspace: WorkspaceId, stored: Vec<StoredEvent>) -> Result<Vec<LogEntry>, LogError> {
+        let mut subjects: Vec<Uuid> = stored.iter().filter_map(|event| event.subject).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        self.fetch_keys(workspace, &subjects).await?;
+        stored.into_iter().map(|event| self.decode_one(event)).collect()
+    }
+
+    async fn fetch_keys(&self, workspace: WorkspaceId, subjects: &[Uuid]) -> Result<(), LogError> {
+        let missing: Vec<Uuid> =
+            subjects.iter().filter(|subject| self.keys.get(&(workspace, **subject)).is_none()).copied().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for (subject, wrapped) in self.store.subject_keys(workspace, &missing).await? {
+            let key = self.master.unwrap_subject_key(workspace, subject, &wrapped)?;
+            self.keys.insert((workspace, subject), Arc::new(key));
+        }
+        Ok(())
+    }
+
+    fn decode_one(&self, stored: StoredEvent) -> Result<LogEntry, LogError> {
+        let StoredEvent { workspace, placed, stream_type, stream_id, id, name, version, subject, payload, metadata } =
+            stored;
+        let at = |what: &str| LogError::Damaged(format!("position {} has {what}", placed.position));
+        let mut document: Value = serde_json::from_slice(&payload).map_err(|_| at("a payload that is not JSON"))?;
+        let key = subject.and_then(|subject| self.keys.get(&(workspace, subject)));
+        let context = Context { workspace, stream: stream_id, document: id.0, name: &name };
+        sealing::unseal(&mut document, key.as_deref(), context).map_err(|_| at("a sealed value that does not open"))?;
+        let recorded = Recorded {
+            workspace,
+            position: placed.position,
+            sequence: placed.sequence,
+            id,
+            stream_id,
+            recorded_at: placed.recorded_at,
+            metadata: serde_json::from_slice(&metadata).map_err(|_| at("metadata that cannot be read"))?,
+            event: Event::from_json(stream_type, &name, version, document)?,
+        };
+        Ok(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash })
+    }
+
+    /// The key of a contact; nothing when there is none (yet, or any more).
+    ///
+    /// # Errors
+    /// When the database cannot be read, or the key does not open.
+    pub async fn subject_key(
+        &self,
+        workspace: WorkspaceId,
+        subject: Uuid,
+    ) -> Result<Option<Arc<SubjectKey>>, LogError> {
+        self.fetch_keys(workspace, &[subject]).await?;
+        Ok(self.keys.get(&(workspace, subject)))
+    }
+
+    /// A new key for a contact that begins, and what is stored of it. It is kept in memory only by [`Self::remember_key`], once it is
+    /// on disk.
+    ///
+    /// # Errors
+    /// When the cipher fails.
+    pub fn new_subject_key(
+        &self,
+        workspace: WorkspaceId,
+        subject: Uuid,
+    ) -> Result<(Arc<SubjectKey>, WrappedKey), LogError> {
+        let (key, wrapped) = self.master.new_subject_key(workspace, subject)?;
+        Ok((Arc::new(key), WrappedKey { subject, wrapped }))
+    }
+
+    /// Keeps a contact's key in memory.
+    pub fn remember_key(&self, workspace: WorkspaceId, subject: Uuid, key: Arc<SubjectKey>) {
+        self.keys.insert((workspace, subject), key);
+    }
+
+    /// Makes the stored form of an event, sealed with the key of its subject.
+    ///
+    /// # Errors
+    /// When personal data has no key to be sealed with: the person was forgotten.
+    pub fn seal(
+        &self,
+        workspace: WorkspaceId,
+        stream_id: Uuid,
+        event: &Event,
+        metadata: &Metadata,
+        key: Option<&SubjectKey>,
+    ) -> Result<NewEvent, LogError> {
+        let id = aggregates::ids::EventId(Uuid::now_v7());
+        let damaged = |error: serde_json::Error| LogError::Damaged(format!("an event has no JSON form: {error}"));
+        let mut document = event.to_json().map_err(damaged)?;
+        if sealing::is_personal(&document) {
+            let key = key.ok_or_else(|| LogError::Damaged("personal data without a key".to_owned()))?;
+            let context = Context { workspace, stream: stream_id, document: id.0, name: event.name() };
+            sealing::seal(&mut document, key, context)?;
+        }
+        Ok(NewEvent {
+            stream_type: event.stream_type(),
+            stream_id,
+            id,
+            name: event.name(),
+            version: aggregates::event::VERSION,
+            subject: event.subject(stream_id).map(Uuid::from),
+            payload: serde_json::to_vec(&document).map_err(damaged)?,
+            metadata: serde_json::to_vec(metadata).map_err(damaged)?,
+        })
+    }
+
+    /// Keeps a snapshot of an aggregate, sealed.
+    ///
+    /// # Errors
+    /// When it cannot be sealed or written.
+    pub async fn keep_snapshot(
+        &self,
+        workspace: WorkspaceId,
+        stream: Uuid,
+        subject: Option<Uuid>,
+        (version, sequence): (u32, u64),
+        mut state: Value,
+    ) -> Result<(), LogError> {
+        if sealing::is_personal(&state) {
+            let key = match subject {
+                Some(subject) => self.subject_key(workspace, subject).await?,
+                None => None,
+            };
+            let Some(key) = key else { return Ok(()) };
+            sealing::seal(&mut state, &key, Context { workspace, stream, document: stream, name: "snapshot" })?;
+        }
+        let snapshot = Snapshot { version, sequence, state: state.to_string().into_bytes() };
+        self.store.keep_snapshot(workspace, stream, snapshot).await
+    }
+
+    /// A kept snapshot of a version, unsealed: the last event's sequence in it, and the state. One that cannot be read is as good as none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn snapshot(
+        &self,
+        workspace: WorkspaceId,
+        stream: Uuid,
+        subject: Option<Uuid>,
+        version: u32,
+    ) -> Result<Option<(u64, Value)>, LogError> {
+        let Some(snapshot) = self.store.snapshot(workspace, stream).await?.filter(|kept| kept.version == version)
+        else {
+            return Ok(None);
+        };
+        let key = match subject {
+            Some(subject) => self.subject_key(workspace, subject).await?,
+            None => None,
+        };
+        let Ok(mut state) = serde_json::from_slice::<Value>(&snapshot.state) else { return Ok(None) };
+        let context = Context { workspace, stream, document: stream, name: "snapshot" };
+        if sealing::unseal(&mut state, key.as_deref(), context).is_err() {
+            return Ok(None);
+        }
+        Ok(Some((snapshot.sequence, state)))
+    }
+}

@@ -1,0 +1,209 @@
+//! The log on SQLite: one writer connection with `synchronous=FULL`, some that only read, write-ahead logging.
+
+mod read;
+mod write;
+
+use std::path::Path;
+use std::time::Duration;
+
+use aggregates::claim::ClaimKind;
+use aggregates::ids::{TokenId, WorkspaceId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, Executor};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::append::{AppendUnit, LogError, StoredEvent};
+use super::batch::Head;
+use super::merkle::{Hash, Node};
+use super::store::{BatchAnswers, EventRange, LogStore, Snapshot, StoredClaim};
+
+/// The oldest SQLite without the write-ahead-log reset bug (<https://sqlite.org/wal.html>, "WAL-reset bug").
+const OLDEST_SOUND_VERSION: [u32; 3] = [3, 51, 3];
+/// Connections that only read. SQLite readers are threads: more than a few do not help on one machine.
+const READERS: u32 = 4;
+
+/// The log in a SQLite file.
+pub struct SqliteLog {
+    writer: Mutex<Option<SqliteConnection>>,
+    readers: SqlitePool,
+}
+
+impl SqliteLog {
+    /// Opens the file, makes it when there is none, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or SQLite is older than the first sound version.
+    pub async fn open(path: &Path) -> Result<Self, LogError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(false)
+            .statement_cache_capacity(256);
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(&mut writer).await?;
+        check_version(&version)?;
+        sqlx::migrate!("migrations/sqlite/log")
+            .run(&mut writer)
+            .await
+            .map_err(|error| LogError::Damaged(format!("its tables cannot be brought up to date: {error}")))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await?;
+        Ok(Self { writer: Mutex::new(Some(writer)), readers })
+    }
+}
+
+fn check_version(version: &str) -> Result<(), LogError> {
+    let numbers: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
+    if numbers.as_slice() < OLDEST_SOUND_VERSION.as_slice() {
+        return Err(LogError::Damaged(format!("SQLite {version} can corrupt a log; 3.51.3 or later is needed")));
+    }
+    Ok(())
+}
+
+impl LogStore for SqliteLog {
+    fn append<'a>(&'a self, units: &'a [&'a AppendUnit], now: i64) -> BoxFuture<'a, Result<BatchAnswers, LogError>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            let connection = writer.as_mut().ok_or(LogError::Closed)?;
+            write::append(connection, units, now).await
+        }
+        .boxed()
+    }
+
+    fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>> {
+        read::workspaces(&self.readers).boxed()
+    }
+
+    fn head(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Head, LogError>> {
+        async move { read::head(&mut *self.readers.acquire().await?, workspace).await }.boxed()
+    }
+
+    fn events(
+        &self,
+        workspace: WorkspaceId,
+        range: EventRange,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredEvent>, LogError>> {
+        read::events(&self.readers, workspace, range, limit).boxed()
+    }
+
+    fn sequences<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        streams: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<u64>, LogError>> {
+        read::sequences(&self.readers, workspace, streams).boxed()
+    }
+
+    fn claim_owner(
+        &self,
+        workspace: WorkspaceId,
+        kind: ClaimKind,
+        hash: Hash,
+    ) -> BoxFuture<'_, Result<Option<Uuid>, LogError>> {
+        read::claim_owner(&self.readers, workspace, kind, hash).boxed()
+    }
+
+    fn claim_owner_anywhere(
+        &self,
+        kind: ClaimKind,
+        hash: Hash,
+    ) -> BoxFuture<'_, Result<Option<(WorkspaceId, Uuid)>, LogError>> {
+        read::claim_owner_anywhere(&self.readers, kind, hash).boxed()
+    }
+
+    fn subject_keys<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        subjects: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<(Uuid, Vec<u8>)>, LogError>> {
+        read::subject_keys(&self.readers, workspace, subjects).boxed()
+    }
+
+    fn snapshot(&self, workspace: WorkspaceId, stream: Uuid) -> BoxFuture<'_, Result<Option<Snapshot>, LogError>> {
+        read::snapshot(&self.readers, workspace, stream).boxed()
+    }
+
+    fn keep_snapshot(
+        &self,
+        workspace: WorkspaceId,
+        stream: Uuid,
+        snapshot: Snapshot,
+    ) -> BoxFuture<'_, Result<(), LogError>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            write::keep_snapshot(writer.as_mut().ok_or(LogError::Closed)?, workspace, stream, &snapshot).await
+        }
+        .boxed()
+    }
+
+    fn claims(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<(String, Hash)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredClaim>, LogError>> {
+        read::claims(&self.readers, workspace, after, limit).boxed()
+    }
+
+    fn nodes(
+        &self,
+        workspace: WorkspaceId,
+        level: u8,
+        first: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Node>, LogError>> {
+        read::nodes(&self.readers, workspace, level, first, limit).boxed()
+    }
+
+    fn forget_outcomes(&self, now: i64) -> BoxFuture<'_, Result<u64, LogError>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            write::forget_outcomes(writer.as_mut().ok_or(LogError::Closed)?, now).await
+        }
+        .boxed()
+    }
+
+    fn keep_token_uses<'a>(&'a self, uses: &'a [(WorkspaceId, TokenId, i64)]) -> BoxFuture<'a, Result<(), LogError>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            write::keep_token_uses(writer.as_mut().ok_or(LogError::Closed)?, uses).await
+        }
+        .boxed()
+    }
+
+    fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>> {
+        read::token_uses(&self.readers, workspace).boxed()
+    }
+
+    fn copy_to<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, Result<(), LogError>> {
+        async move {
+            let target = path.to_str().ok_or_else(|| LogError::Damaged("the copy's path is not UTF-8".to_owned()))?;
+            sqlx::query("vacuum into $1").bind(target).execute(&self.readers).await?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            self.readers.close().await;
+            if let Some(mut writer) = self.writer.lock().await.take() {
+                // Best effort: an unfinished checkpoint only makes the next start read more of the write-ahead log.
+                let _unfinished = writer.execute("pragma wal_checkpoint(truncate)").await;
+                let _closed = writer.close().await;
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,237 @@
+//! What is read from the log's SQLite file.
+
+use aggregates::claim::ClaimKind;
+use aggregates::ids::{EventId, TokenId, WorkspaceId};
+use aggregates::stream::StreamType;
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
+use uuid::Uuid;
+
+use crate::event_log::append::{LogError, Placed, StoredEvent};
+use crate::event_log::batch::Head;
+use crate::event_log::merkle::{Frontier, Hash, Node};
+use crate::event_log::store::{EventRange, Snapshot, StoredClaim};
+
+const EVENT_COLUMNS: &str = "position, stream_type, stream_id, sequence, event_id, event_type, event_version, subject, payload, metadata, \
+                             recorded_at, leaf_hash";
+
+pub(super) async fn workspaces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>, LogError> {
+    let rows: Vec<(Uuid,)> =
+        sqlx::query_as("select workspace from heads order by workspace").fetch_all(readers).await?;
+    Ok(rows.into_iter().map(|(workspace,)| WorkspaceId(workspace)).collect())
+}
+
+pub(super) async fn head(connection: &mut SqliteConnection, workspace: WorkspaceId) -> Result<Head, LogError> {
+    let row: Option<(i64, i64, Vec<u8>)> =
+        sqlx::query_as("select position, recorded_at, frontier from heads where workspace = $1")
+            .bind(workspace.0)
+            .fetch_optional(connection)
+            .await?;
+    let Some((position, recorded_at, frontier)) = row else { return Ok(Head::default()) };
+    let frontier = u64::try_from(position).ok().and_then(|size| Frontier::from_bytes(size, &frontier));
+    let frontier = frontier.ok_or_else(|| LogError::Damaged(format!("the head of {workspace} is malformed")))?;
+    Ok(Head { frontier, recorded_at })
+}
+
+pub(super) async fn events(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    range: EventRange,
+    limit: usize,
+) -> Result<Vec<StoredEvent>, LogError> {
+    let (condition, subject, bound) = match range {
+        EventRange::After(position) => ("position > $2 and $3 is null order by position", None, position),
+        EventRange::Before(position) => ("position < $2 and $3 is null order by position desc", None, position),
+        EventRange::Stream(stream, sequence) => {
+            ("sequence > $2 and stream_id = $3 order by sequence", Some(stream), sequence)
+        }
+        EventRange::SubjectAfter(subject, position) => {
+            ("position > $2 and subject = $3 order by position", Some(subject), position)
+        }
+        EventRange::SubjectBefore(subject, position) => {
+            ("position < $2 and subject = $3 order by position desc", Some(subject), position)
+        }
+    };
+    // Put together from constants only.
+    let sql = format!("select {EVENT_COLUMNS} from events where workspace = $1 and {condition} limit $4");
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(workspace.0)
+        .bind(i64::try_from(bound).unwrap_or(i64::MAX))
+        .bind(subject)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(readers)
+        .await?;
+    rows.iter().map(|row| stored_event(workspace, row)).collect()
+}
+
+fn stored_event(workspace: WorkspaceId, row: &SqliteRow) -> Result<StoredEvent, LogError> {
+    let position: i64 = row.try_get(0)?;
+    let damaged = |what: &str| LogError::Damaged(format!("position {position} has a malformed {what}"));
+    let stream_type: &str = row.try_get(1)?;
+    let sequence: i64 = row.try_get(3)?;
+    let version: i64 = row.try_get(6)?;
+    let leaf_hash: &[u8] = row.try_get(11)?;
+    Ok(StoredEvent {
+        workspace,
+        placed: Placed {
+            position: u64::try_from(position).map_err(|_| damaged("position"))?,
+            sequence: u64::try_from(sequence).map_err(|_| damaged("sequence"))?,
+            recorded_at: row.try_get(10)?,
+            leaf_hash: leaf_hash.try_into().map_err(|_| damaged("leaf hash"))?,
+        },
+        stream_type: StreamType::from_name(stream_type).ok_or_else(|| damaged("stream type"))?,
+        stream_id: row.try_get(2)?,
+        id: EventId(row.try_get(4)?),
+        name: row.try_get(5)?,
+        version: u16::try_from(version).map_err(|_| damaged("version"))?,
+        subject: row.try_get(7)?,
+        payload: row.try_get(8)?,
+        metadata: row.try_get(9)?,
+    })
+}
+
+pub(super) async fn sequences(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    streams: &[Uuid],
+) -> Result<Vec<u64>, LogError> {
+    let mut connection = readers.acquire().await?;
+    let mut sequences = Vec::with_capacity(streams.len());
+    for stream in streams {
+        let (sequence,): (Option<i64>,) =
+            sqlx::query_as("select max(sequence) from events where workspace = $1 and stream_id = $2")
+                .bind(workspace.0)
+                .bind(stream)
+                .fetch_one(&mut *connection)
+                .await?;
+        sequences.push(sequence.and_then(|sequence| u64::try_from(sequence).ok()).unwrap_or_default());
+    }
+    Ok(sequences)
+}
+
+pub(super) async fn claim_owner(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    kind: ClaimKind,
+    hash: Hash,
+) -> Result<Option<Uuid>, LogError> {
+    let row: Option<(Uuid,)> =
+        sqlx::query_as("select owner from claims where workspace = $1 and kind = $2 and hash = $3")
+            .bind(workspace.0)
+            .bind(kind.name())
+            .bind(hash.as_slice())
+            .fetch_optional(readers)
+            .await?;
+    Ok(row.map(|(owner,)| owner))
+}
+
+pub(super) async fn claim_owner_anywhere(
+    readers: &SqlitePool,
+    kind: ClaimKind,
+    hash: Hash,
+) -> Result<Option<(WorkspaceId, Uuid)>, LogError> {
+    let row: Option<(Uuid, Uuid)> = sqlx::query_as(
+        "select workspace, owner from claims
+         where kind = $1 and hash = $2 and kind in ('token_digest', 'account_address')
+         order by workspace limit 1",
+    )
+    .bind(kind.name())
+    .bind(hash.as_slice())
+    .fetch_optional(readers)
+    .await?;
+    Ok(row.map(|(workspace, owner)| (WorkspaceId(workspace), owner)))
+}
+
+pub(super) async fn subject_keys(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    subjects: &[Uuid],
+) -> Result<Vec<(Uuid, Vec<u8>)>, LogError> {
+    let mut keys = Vec::with_capacity(subjects.len());
+    for chunk in subjects.chunks(500) {
+        let mut query = QueryBuilder::<Sqlite>::new("select subject, wrapped from subject_keys where workspace = ");
+        query.push_bind(workspace.0).push(" and subject in (");
+        let mut list = query.separated(", ");
+        for subject in chunk {
+            list.push_bind(*subject);
+        }
+        query.push(")");
+        let rows: Vec<(Uuid, Vec<u8>)> = query.build_query_as().persistent(chunk.len() == 1).fetch_all(readers).await?;
+        keys.extend(rows);
+    }
+    Ok(keys)
+}
+
+pub(super) async fn snapshot(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    stream: Uuid,
+) -> Result<Option<Snapshot>, LogError> {
+    let row: Option<(i64, i64, Vec<u8>)> =
+        sqlx::query_as("select version, sequence, state from snapshots where workspace = $1 and stream_id = $2")
+            .bind(workspace.0)
+            .bind(stream)
+            .fetch_optional(readers)
+            .await?;
+    Ok(row.and_then(|(version, sequence, state)| {
+        Some(Snapshot { version: u32::try_from(version).ok()?, sequence: u64::try_from(sequence).ok()?, state })
+    }))
+}
+
+pub(super) async fn claims(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    after: Option<(String, Hash)>,
+    limit: usize,
+) -> Result<Vec<StoredClaim>, LogError> {
+    let (kind, hash) = after.map_or((String::new(), Vec::new()), |(kind, hash)| (kind, hash.to_vec()));
+    let rows: Vec<(String, Vec<u8>, Uuid, i64)> = sqlx::query_as(
+        "select kind, hash, owner, position from claims
+         where workspace = $1 and (kind, hash) > ($2, $3) order by kind, hash limit $4",
+    )
+    .bind(workspace.0)
+    .bind(kind)
+    .bind(hash)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(readers)
+    .await?;
+    rows.into_iter()
+        .map(|(kind, hash, owner, position)| {
+            let hash = hash.try_into().map_err(|_| LogError::Damaged("a claim has a malformed hash".to_owned()))?;
+            Ok((kind, hash, owner, u64::try_from(position).unwrap_or_default()))
+        })
+        .collect()
+}
+
+pub(super) async fn nodes(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    level: u8,
+    first: u64,
+    limit: usize,
+) -> Result<Vec<Node>, LogError> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select node_index, hash from merkle_nodes
+         where workspace = $1 and level = $2 and node_index >= $3 order by node_index limit $4",
+    )
+    .bind(workspace.0)
+    .bind(level)
+    .bind(i64::try_from(first).unwrap_or(i64::MAX))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(readers)
+    .await?;
+    rows.into_iter()
+        .map(|(index, hash)| {
+            let hash = hash.try_into().map_err(|_| LogError::Damaged("a node has a malformed hash".to_owned()))?;
+            Ok(Node { level, index: u64::try_from(index).unwrap_or_default(), hash })
+        })
+        .collect()
+}
+
+pub(super) async fn token_uses(readers: &SqlitePool, workspace: WorkspaceId) -> Result<Vec<(TokenId, i64)>, LogError> {
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as("select token, used_at from token_uses where workspace = $1")
+        .bind(workspace.0)
+        .fetch_all(readers)
+        .await?;
+    Ok(rows.into_iter().map(|(token, used_at)| (TokenId(token), used_at)).collect())
+}

@@ -1,0 +1,139 @@
+//! What a database must offer to hold the log. SQLite is one implementation; whatever is not here is the same for all of them.
+//!
+//! The contract, checked by `contract_tests.rs` on every implementation:
+//! - `append` is atomic for the batch and durable (fsynced) when it returns; each unit is decided by [`super::batch::decide`] on facts
+//!   that were read after the heads of the batch's workspaces were locked.
+//! - Positions of a workspace have no gaps and become visible in their order.
+
+use aggregates::claim::ClaimKind;
+use aggregates::ids::{TokenId, WorkspaceId};
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use super::append::{AppendUnit, Appended, LogError, Refusal, StoredEvent};
+use super::batch::Head;
+use super::merkle::{Hash, Node};
+
+/// One answer for each unit of a batch, in its order.
+pub type BatchAnswers = Vec<Result<Appended, Refusal>>;
+
+/// Which events are wanted, of one workspace.
+#[derive(Clone, Copy, Debug)]
+pub enum EventRange {
+    /// After a position, upwards.
+    After(u64),
+    /// Before a position, downwards.
+    Before(u64),
+    /// Of one stream after a sequence, upwards.
+    Stream(Uuid, u64),
+    /// About one contact after a position, upwards.
+    SubjectAfter(Uuid, u64),
+    /// About one contact before a position, downwards.
+    SubjectBefore(Uuid, u64),
+}
+
+/// A stored snapshot of an aggregate's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The aggregate's snapshot version.
+    pub version: u32,
+    /// The last event that is in it.
+    pub sequence: u64,
+    /// The state as JSON, personal data sealed.
+    pub state: Vec<u8>,
+}
+
+/// A claim's row: kind, hash, owner, the position that took it.
+pub type StoredClaim = (String, Hash, Uuid, u64);
+
+/// A database that holds the log. Object-safe: the log does not know which one it has.
+pub trait LogStore: Send + Sync + 'static {
+    /// Decides and writes a batch; `now` is in microseconds.
+    fn append<'a>(&'a self, units: &'a [&'a AppendUnit], now: i64) -> BoxFuture<'a, Result<BatchAnswers, LogError>>;
+
+    /// The workspaces that have events, oldest first.
+    fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>>;
+
+    /// The head of a workspace's log; an empty one for a workspace without events.
+    fn head(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Head, LogError>>;
+
+    /// At most `limit` events.
+    fn events(
+        &self,
+        workspace: WorkspaceId,
+        range: EventRange,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredEvent>, LogError>>;
+
+    /// The last sequences of streams, in their order; 0 for one without events.
+    fn sequences<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        streams: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<u64>, LogError>>;
+
+    /// Who holds a claim in a workspace.
+    fn claim_owner(
+        &self,
+        workspace: WorkspaceId,
+        kind: ClaimKind,
+        hash: Hash,
+    ) -> BoxFuture<'_, Result<Option<Uuid>, LogError>>;
+
+    /// Who holds a claim on a token's digest or an account's address, in whichever workspace; of several the oldest workspace.
+    fn claim_owner_anywhere(
+        &self,
+        kind: ClaimKind,
+        hash: Hash,
+    ) -> BoxFuture<'_, Result<Option<(WorkspaceId, Uuid)>, LogError>>;
+
+    /// The wrapped keys of contacts; those without one are left out.
+    fn subject_keys<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        subjects: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<(Uuid, Vec<u8>)>, LogError>>;
+
+    /// A stream's snapshot.
+    fn snapshot(&self, workspace: WorkspaceId, stream: Uuid) -> BoxFuture<'_, Result<Option<Snapshot>, LogError>>;
+
+    /// Keeps a snapshot, unless a later one is kept.
+    fn keep_snapshot(
+        &self,
+        workspace: WorkspaceId,
+        stream: Uuid,
+        snapshot: Snapshot,
+    ) -> BoxFuture<'_, Result<(), LogError>>;
+
+    /// A page of the held claims of a workspace, ordered by kind and hash, after the given one. For verification.
+    fn claims(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<(String, Hash)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredClaim>, LogError>>;
+
+    /// Stored nodes with these indexes from `first` at a level, in order. For verification and proofs.
+    fn nodes(
+        &self,
+        workspace: WorkspaceId,
+        level: u8,
+        first: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Node>, LogError>>;
+
+    /// Forgets outcomes whose time is over; gives how many. `now` is in microseconds.
+    fn forget_outcomes(&self, now: i64) -> BoxFuture<'_, Result<u64, LogError>>;
+
+    /// Keeps when tokens were last used (microseconds); never moves backwards.
+    fn keep_token_uses<'a>(&'a self, uses: &'a [(WorkspaceId, TokenId, i64)]) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// When the tokens of a workspace were last used.
+    fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>>;
+
+    /// Writes a consistent copy to a new file, while the log is in use.
+    fn copy_to<'a>(&'a self, path: &'a std::path::Path) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// Ends it: nothing is written afterwards.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
