@@ -34,6 +34,18 @@ macro_rules! events {
                     Self::$kind(event)
                 }
             }
+
+            /// Gives the event back when it is of another aggregate.
+            impl TryFrom<Event> for $event {
+                type Error = Event;
+
+                fn try_from(event: Event) -> Result<Self, Event> {
+                    match event {
+                        Event::$kind(event) => Ok(event),
+                        other => Err(other),
+                    }
+                }
+            }
         )*
 
         impl Event {

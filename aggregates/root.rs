@@ -8,11 +8,12 @@ use cqrs_es::event_sink::EventSink;
 use uuid::Uuid;
 
 use crate::claim::ClaimChange;
+use crate::event::Event;
 use crate::ids::ContactId;
 use crate::stream::StreamType;
 
 /// An aggregate of this product: pure decisions, total `apply`, and what its events claim.
-pub trait Root: Aggregate<Services = ()> + Clone + 'static {
+pub trait Root: Aggregate<Services = (), Event: Into<Event> + TryFrom<Event>> + Clone + 'static {
     /// The stream type under which the events are stored.
     const STREAM: StreamType;
 

@@ -10,7 +10,7 @@ use aggregates::ids::{TokenId, WorkspaceId};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use super::append::{AppendUnit, Appended, LogError, Refusal, StoredEvent};
+use super::append::{AppendUnit, Appended, LogError, Refusal, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
 
@@ -93,6 +93,15 @@ pub trait LogStore: Send + Sync + 'static {
         workspace: WorkspaceId,
         subjects: &'a [Uuid],
     ) -> BoxFuture<'a, Result<Vec<(Uuid, Vec<u8>)>, LogError>>;
+
+    /// The outcome that a call left under its key (scope, hash of the key), when it is still kept at `now` (microseconds).
+    fn outcome<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        scope: &'a str,
+        key_hash: Hash,
+        now: i64,
+    ) -> BoxFuture<'a, Result<Option<StoredOutcome>, LogError>>;
 
     /// A stream's snapshot.
     fn snapshot(&self, workspace: WorkspaceId, stream: Uuid) -> BoxFuture<'_, Result<Option<Snapshot>, LogError>>;

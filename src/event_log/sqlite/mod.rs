@@ -17,7 +17,7 @@ use sqlx::{Connection, Executor};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::append::{AppendUnit, LogError, StoredEvent};
+use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
 use super::store::{BatchAnswers, EventRange, LogStore, Snapshot, StoredClaim};
@@ -128,6 +128,21 @@ impl LogStore for SqliteLog {
         subjects: &'a [Uuid],
     ) -> BoxFuture<'a, Result<Vec<(Uuid, Vec<u8>)>, LogError>> {
         read::subject_keys(&self.readers, workspace, subjects).boxed()
+    }
+
+    fn outcome<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        scope: &'a str,
+        key_hash: Hash,
+        now: i64,
+    ) -> BoxFuture<'a, Result<Option<StoredOutcome>, LogError>> {
+        async move {
+            let mut reader = self.readers.acquire().await?;
+            let call = (workspace, scope.to_owned(), key_hash);
+            Ok(write::read_outcomes(&mut reader, vec![call], now).await?.into_values().next())
+        }
+        .boxed()
     }
 
     fn snapshot(&self, workspace: WorkspaceId, stream: Uuid) -> BoxFuture<'_, Result<Option<Snapshot>, LogError>> {

@@ -152,7 +152,7 @@ async fn read_claims(
     Ok(found)
 }
 
-async fn read_outcomes(
+pub(super) async fn read_outcomes(
     connection: &mut SqliteConnection,
     wanted: Vec<CallKey>,
     now: i64,
