@@ -1,1 +1,44 @@
 //! What a workspace shows: one file per read table with its row, how each event changes it, and its queries.
+//!
+//! [`ReadTables`] folds pages of events into the tables, with the checkpoint in the same transaction, and gives a [`Reader`] whose
+//! rows and checkpoint agree. Every query takes the reader's connection first and the workspace second.
+
+mod cell;
+pub mod channel_accounts;
+mod checkpoint;
+pub mod contact_fields;
+pub mod contact_identities;
+pub mod contact_search;
+pub mod contact_tags;
+pub mod contacts;
+pub mod conversations;
+pub mod counts;
+mod cursor;
+pub mod custom_fields;
+pub mod database;
+mod dialect;
+mod fold;
+mod listing;
+pub mod messages;
+mod near_miss;
+mod read_tables;
+mod reader;
+mod rows;
+mod sql;
+mod table;
+pub mod tags;
+pub mod tokens;
+pub mod workspaces;
+
+#[cfg(test)]
+mod given;
+
+pub use cell::Json;
+pub use checkpoint::Checkpoint;
+pub use cursor::{Cursor, InvalidCursor, Order};
+pub use fold::{FoldError, TABLES};
+pub use listing::{Count, Page};
+pub use near_miss::Near;
+pub use read_tables::{OpenError, ReadTables};
+pub use reader::Reader;
+pub use table::Actor;

@@ -1,0 +1,124 @@
+//! The channel accounts as they are shown.
+
+use std::collections::BTreeSet;
+
+use aggregates::channel_account::{self, Channel};
+use aggregates::folding::fold;
+use aggregates::ids::{AccountId, WorkspaceId};
+use aggregates::{Event, Recorded};
+
+use crate::cursor::{Cursor, Key, Order};
+use crate::database::{Connection, Error};
+use crate::listing::{Listed, Page, one_of};
+use crate::near_miss::{self, Named, Near};
+use crate::rows::Rows;
+use crate::sql::Sql;
+use crate::table::{Poison, Projection, Table, table};
+
+table! {
+    /// A channel account.
+    pub struct ChannelAccount in "channel_accounts" {
+        key {
+            /// The workspace.
+            workspace: WorkspaceId,
+            /// Its id.
+            id: AccountId,
+        }
+        /// The channel.
+        channel: Channel,
+        /// What it is called, unique among the accounts of the channel.
+        name: String,
+        /// Its name, folded.
+        folded: String,
+        /// When it was connected, in microseconds since the epoch.
+        connected_at: i64,
+    }
+}
+
+impl Projection for ChannelAccount {
+    fn touched(_: &Recorded, _: &mut BTreeSet<Self::Key>) {}
+
+    fn apply(rows: &mut Rows<Self>, event: &Recorded) -> Result<(), Poison> {
+        if let Event::ChannelAccount(channel_account::Event::ChannelAccountConnected { channel, name }) = &event.event {
+            rows.insert(Self {
+                workspace: event.workspace,
+                id: AccountId(event.stream_id),
+                channel: *channel,
+                name: name.clone(),
+                folded: fold(name),
+                connected_at: event.recorded_at,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Listed for ChannelAccount {
+    fn place(&self, _: Order) -> (Key, String) {
+        near_miss::place(self)
+    }
+}
+
+impl Named for ChannelAccount {
+    fn id_text(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn folded(&self) -> &str {
+        &self.folded
+    }
+}
+
+/// A page by name ([`Order::Label`]), of one channel or of all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    channel: Option<Channel>,
+    after: Option<&Cursor>,
+    limit: u64,
+) -> Result<Page<ChannelAccount>, Error> {
+    // A workspace has few accounts: those of another channel cost nothing worth an index.
+    let filters = channel.iter().map(|channel| Sql::new("v.channel = ").bind(channel)).collect();
+    near_miss::list(connection, workspace, filters, after, limit).await
+}
+
+/// Those of `ids` that exist, by id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_ids(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    ids: &[AccountId],
+) -> Result<Vec<ChannelAccount>, Error> {
+    let select = format!("select {} from channel_accounts v where v.workspace = ", ChannelAccount::columns("v"));
+    let sql = Sql::new(select).bind(&workspace).push(" and ").append(one_of("v.id", ids));
+    sql.push(" order by v.id").rows(connection).await
+}
+
+/// The accounts of that name on any channel, without regard to case and marks.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_name(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    name: &str,
+) -> Result<Vec<ChannelAccount>, Error> {
+    near_miss::by_name(connection, workspace, name).await
+}
+
+/// Up to 5 accounts whose names come close to `name`, the closest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn near(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Vec<Near>, Error> {
+    near_miss::near::<ChannelAccount>(connection, workspace, name).await
+}

@@ -1,0 +1,104 @@
+//! The values of custom fields on contacts, since when and by whom.
+
+use std::collections::BTreeSet;
+
+use aggregates::field_value::FieldType;
+use aggregates::ids::{ContactId, FieldId, WorkspaceId};
+use aggregates::metadata::ActorKind;
+use aggregates::{Event, Recorded, contact};
+use serde_json::Value;
+
+use crate::cell::{Json, decode};
+use crate::database::{Connection, Error};
+use crate::listing::one_of;
+use crate::rows::Rows;
+use crate::sql::Sql;
+use crate::table::{Actor, Poison, Projection, Table, table};
+
+table! {
+    /// A custom field's value on a contact.
+    pub struct ContactField in "contact_fields" {
+        key {
+            /// The workspace.
+            workspace: WorkspaceId,
+            /// The contact.
+            contact: ContactId,
+            /// The field.
+            field: FieldId,
+        }
+        /// The value as callers see it; nothing once it was erased.
+        value: Option<Json<Value>>,
+        /// When it was set, in microseconds since the epoch.
+        set_at: i64,
+        /// The position at which it was set.
+        position: u64,
+        /// What kind of actor set it.
+        actor_kind: ActorKind,
+        /// Who set it.
+        actor_id: String,
+    }
+}
+
+impl ContactField {
+    /// Who set it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor { kind: self.actor_kind, id: self.actor_id.clone() }
+    }
+}
+
+impl Projection for ContactField {
+    fn touched(_: &Recorded, _: &mut BTreeSet<Self::Key>) {}
+
+    fn apply(rows: &mut Rows<Self>, event: &Recorded) -> Result<(), Poison> {
+        if let Event::Contact(contact::Event::ContactFieldSet { field, value }) = &event.event {
+            rows.insert(Self {
+                workspace: event.workspace,
+                contact: ContactId(event.stream_id),
+                field: *field,
+                value: value.known().map(|value| Json(value.to_value())),
+                set_at: event.recorded_at,
+                position: event.position,
+                actor_kind: event.metadata.actor.kind,
+                actor_id: event.metadata.actor.id.clone(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A value with its field's name and type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The value.
+    pub field: ContactField,
+    /// The field's name.
+    pub name: String,
+    /// What the field's values are.
+    pub field_type: FieldType,
+}
+
+/// The field values of all of `contacts`, by contact and then by the field's name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_contacts(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    contacts: &[ContactId],
+) -> Result<Vec<Shown>, Error> {
+    let select = format!(
+        "select {}, f.name, f.field_type from contact_fields v \
+         join custom_fields f on f.workspace = v.workspace and f.id = v.field where v.workspace = ",
+        ContactField::columns("v")
+    );
+    let sql = Sql::new(select).bind(&workspace).push(" and ").append(one_of("v.contact", contacts));
+    let rows = sql.push(" order by v.contact, f.folded, f.id").raw(connection).await?;
+    let width = ContactField::COLUMNS.len();
+    rows.iter()
+        .map(|row| {
+            let (name, field_type) = (decode(row, width)?, decode(row, width + 1)?);
+            Ok(Shown { field: ContactField::from_row(row)?, name, field_type })
+        })
+        .collect()
+}

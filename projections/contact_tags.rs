@@ -1,0 +1,101 @@
+//! Which contact carries which tag, since when and by whom.
+
+use std::collections::BTreeSet;
+
+use aggregates::ids::{ContactId, TagId, WorkspaceId};
+use aggregates::metadata::ActorKind;
+use aggregates::{Event, Recorded, contact};
+
+use crate::cell::decode;
+use crate::database::{Connection, Error};
+use crate::listing::one_of;
+use crate::rows::Rows;
+use crate::sql::Sql;
+use crate::table::{Actor, Poison, Projection, Table, table};
+
+table! {
+    /// A tag on a contact.
+    pub struct ContactTag in "contact_tags" {
+        key {
+            /// The workspace.
+            workspace: WorkspaceId,
+            /// The contact.
+            contact: ContactId,
+            /// The tag.
+            tag: TagId,
+        }
+        /// When it was added, in microseconds since the epoch.
+        added_at: i64,
+        /// The position at which it was added.
+        position: u64,
+        /// What kind of actor added it.
+        actor_kind: ActorKind,
+        /// Who added it.
+        actor_id: String,
+    }
+}
+
+impl ContactTag {
+    /// Who added it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor { kind: self.actor_kind, id: self.actor_id.clone() }
+    }
+}
+
+impl Projection for ContactTag {
+    fn touched(_: &Recorded, _: &mut BTreeSet<Self::Key>) {}
+
+    fn apply(rows: &mut Rows<Self>, event: &Recorded) -> Result<(), Poison> {
+        let (workspace, contact) = (event.workspace, ContactId(event.stream_id));
+        match &event.event {
+            Event::Contact(contact::Event::ContactTagsAdded { tags }) => {
+                for tag in tags {
+                    rows.insert(Self {
+                        workspace,
+                        contact,
+                        tag: *tag,
+                        added_at: event.recorded_at,
+                        position: event.position,
+                        actor_kind: event.metadata.actor.kind,
+                        actor_id: event.metadata.actor.id.clone(),
+                    });
+                }
+            }
+            Event::Contact(contact::Event::ContactTagsRemoved { tags }) => {
+                tags.iter().for_each(|tag| rows.remove((workspace, contact, *tag)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A tag on a contact, with the tag's name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The tag on the contact.
+    pub tag: ContactTag,
+    /// The tag's name.
+    pub name: String,
+}
+
+/// The tags of all of `contacts`, by contact and then by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_contacts(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    contacts: &[ContactId],
+) -> Result<Vec<Shown>, Error> {
+    let select = format!(
+        "select {}, t.name from contact_tags v \
+         join tags t on t.workspace = v.workspace and t.id = v.tag where v.workspace = ",
+        ContactTag::columns("v")
+    );
+    let sql = Sql::new(select).bind(&workspace).push(" and ").append(one_of("v.contact", contacts));
+    let rows = sql.push(" order by v.contact, t.folded, t.id").raw(connection).await?;
+    let shown = |row| Ok(Shown { tag: ContactTag::from_row(row)?, name: decode(row, ContactTag::COLUMNS.len())? });
+    rows.iter().map(shown).collect()
+}

@@ -1,0 +1,269 @@
+//! The contacts as they are shown: attributes, the folded texts by which they are found and sorted, and when something last
+//! happened with them. How they are listed and found stands in `contact_search.rs`.
+
+use std::collections::BTreeSet;
+
+use aggregates::contact::Identity;
+use aggregates::contact_attributes::{Attribute, Attributes};
+use aggregates::folding::fold;
+use aggregates::ids::{ContactId, WorkspaceId};
+use aggregates::{Event, Personal, Recorded, contact, conversation, message};
+
+use crate::database::{Connection, Error};
+use crate::listing::one_of;
+use crate::rows::Rows;
+use crate::sql::Sql;
+use crate::table::{Poison, Projection, Table, table};
+
+/// Sorts behind every name: for contacts of whom nothing is known.
+const NAMELESS: &str = "\u{10fffd}";
+
+table! {
+    /// A contact. What was erased or never known is nothing.
+    pub struct Contact in "contacts" {
+        key {
+            /// The workspace.
+            workspace: WorkspaceId,
+            /// Its id.
+            id: ContactId,
+        }
+        /// Given name.
+        first_name: Option<String>,
+        /// Family name.
+        last_name: Option<String>,
+        /// First and last name, joined.
+        name: Option<String>,
+        /// E-mail address.
+        email: Option<String>,
+        /// Phone number in E.164.
+        phone: Option<String>,
+        /// `male`, `female` or `unknown`.
+        gender: Option<String>,
+        /// BCP 47 language tag.
+        language: Option<String>,
+        /// IANA time zone.
+        timezone: Option<String>,
+        /// ISO 3166-1 alpha-2 code.
+        country: Option<String>,
+        /// https address of a picture.
+        avatar_url: Option<String>,
+        /// The e-mail address, folded.
+        email_folded: Option<String>,
+        /// The channels' ids of the person, folded, one a line.
+        users_folded: String,
+        /// What it is sorted by in lists by name.
+        sort_name: String,
+        /// What free text finds it by.
+        search: String,
+        /// When it began, in microseconds since the epoch.
+        created_at: i64,
+        /// The position at which it began.
+        created_position: u64,
+        /// When it last wrote, was written to, or began.
+        last_activity_at: i64,
+    }
+}
+
+/// The contact of an event, and what kind of change it is to this table.
+fn change(event: &Recorded) -> Option<(ContactId, Change<'_>)> {
+    let own = ContactId(event.stream_id);
+    match &event.event {
+        Event::Contact(contact::Event::ContactCreated { attributes, identity, .. }) => {
+            Some((own, Change::Created(attributes, identity.as_ref())))
+        }
+        Event::Contact(contact::Event::ContactUpdated { set, cleared, .. }) => {
+            Some((own, Change::Updated(set, cleared)))
+        }
+        Event::Contact(contact::Event::ContactIdentityConnected { identity }) => {
+            Some((own, Change::Connected(identity)))
+        }
+        Event::Conversation(conversation::Event::MessageReceived(inbound)) => Some((inbound.contact, Change::Active)),
+        Event::Message(message::Event::MessageQueued(outbound)) => Some((outbound.contact, Change::Active)),
+        _ => None,
+    }
+}
+
+enum Change<'e> {
+    Created(&'e Attributes, Option<&'e Identity>),
+    Updated(&'e Attributes, &'e BTreeSet<Attribute>),
+    Connected(&'e Identity),
+    Active,
+}
+
+impl Projection for Contact {
+    fn touched(event: &Recorded, keys: &mut BTreeSet<Self::Key>) {
+        if let Some((contact, Change::Updated(..) | Change::Connected(_) | Change::Active)) = change(event) {
+            keys.insert((event.workspace, contact));
+        }
+    }
+
+    fn apply(rows: &mut Rows<Self>, event: &Recorded) -> Result<(), Poison> {
+        let Some((contact, change)) = change(event) else { return Ok(()) };
+        let key = (event.workspace, contact);
+        if let Change::Created(attributes, identity) = change {
+            let mut row = Self::beginning(event, contact);
+            row.set(attributes);
+            row.connect(identity);
+            row.index();
+            rows.insert(row);
+            return Ok(());
+        }
+        let unknown = Poison("the contact did not begin");
+        match change {
+            Change::Created(..) => {}
+            Change::Updated(set, cleared) => {
+                let row = rows.get_mut(&key).ok_or(unknown)?;
+                row.set(set);
+                row.clear(cleared);
+                row.index();
+            }
+            Change::Connected(identity) => {
+                let row = rows.get_mut(&key).ok_or(unknown)?;
+                row.connect(Some(identity));
+                row.index();
+            }
+            // Another stream's event: without the contact there is nothing to show it on.
+            Change::Active => {
+                if let Some(row) = rows.get_mut(&key) {
+                    row.last_activity_at = event.recorded_at;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Contact {
+    fn beginning(event: &Recorded, id: ContactId) -> Self {
+        Self {
+            workspace: event.workspace,
+            id,
+            first_name: None,
+            last_name: None,
+            name: None,
+            email: None,
+            phone: None,
+            gender: None,
+            language: None,
+            timezone: None,
+            country: None,
+            avatar_url: None,
+            email_folded: None,
+            users_folded: String::new(),
+            sort_name: String::new(),
+            search: String::new(),
+            created_at: event.recorded_at,
+            created_position: event.position,
+            last_activity_at: event.recorded_at,
+        }
+    }
+
+    const fn column(&mut self, attribute: Attribute) -> &mut Option<String> {
+        match attribute {
+            Attribute::FirstName => &mut self.first_name,
+            Attribute::LastName => &mut self.last_name,
+            Attribute::Email => &mut self.email,
+            Attribute::Phone => &mut self.phone,
+            Attribute::Gender => &mut self.gender,
+            Attribute::Language => &mut self.language,
+            Attribute::Timezone => &mut self.timezone,
+            Attribute::Country => &mut self.country,
+            Attribute::AvatarUrl => &mut self.avatar_url,
+        }
+    }
+
+    fn set(&mut self, attributes: &Attributes) {
+        for attribute in ATTRIBUTES {
+            if let Some(value) = attributes.get(attribute) {
+                *self.column(attribute) = value.known().cloned();
+            }
+        }
+    }
+
+    fn clear(&mut self, cleared: &BTreeSet<Attribute>) {
+        for attribute in cleared {
+            *self.column(*attribute) = None;
+        }
+    }
+
+    fn connect(&mut self, identity: Option<&Identity>) {
+        if let Some(user) = identity.map(|identity| &identity.user).and_then(Personal::known) {
+            if !self.users_folded.is_empty() {
+                self.users_folded.push('\n');
+            }
+            self.users_folded.push_str(&fold(user));
+        }
+    }
+
+    /// Brings the columns that follow from others up to date.
+    fn index(&mut self) {
+        let parts: Vec<&str> = [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
+        self.name = (!parts.is_empty()).then(|| parts.join(" "));
+        self.email_folded = self.email.as_deref().map(fold);
+        let name = self.name.as_deref().map(fold);
+        let values = || {
+            let fixed = [name.as_deref(), self.email_folded.as_deref(), self.phone.as_deref()];
+            fixed.into_iter().flatten().chain(self.users_folded.lines()).filter(|value| !value.is_empty())
+        };
+        let sort_name = values().next().unwrap_or(NAMELESS).to_owned();
+        let search = search_text(self.workspace, values());
+        (self.sort_name, self.search) = (sort_name, search);
+    }
+}
+
+const ATTRIBUTES: [Attribute; 9] = [
+    Attribute::FirstName,
+    Attribute::LastName,
+    Attribute::Email,
+    Attribute::Phone,
+    Attribute::Gender,
+    Attribute::Language,
+    Attribute::Timezone,
+    Attribute::Country,
+    Attribute::AvatarUrl,
+];
+
+/// Three characters that stand for the workspace at the head of every search text: one trigram, so that the index finds a
+/// workspace's contacts first. Two workspaces may share them; the rows' own workspace is checked as well.
+pub(crate) fn workspace_mark(workspace: WorkspaceId) -> String {
+    // The low bits of a UUIDv7 are random. Supplementary private use area A, where no text of people is.
+    let bits = workspace.0.as_u128();
+    let letter = |shift: u32| char::from_u32(0xF_0000 + ((bits >> shift) & 0x7FFF) as u32).unwrap_or('\u{f0000}');
+    [letter(0), letter(15), letter(30)].iter().collect()
+}
+
+/// Two blanks before every word: so one or two letters that begin a word make a trigram with them.
+pub(crate) fn widened(folded: &str) -> String {
+    folded.replace(' ', "  ")
+}
+
+fn search_text<'v>(workspace: WorkspaceId, values: impl Iterator<Item = &'v str>) -> String {
+    let mut text = workspace_mark(workspace);
+    for value in values {
+        // A folded text has no line break, so nothing is found across two values.
+        text.push_str("\n  ");
+        text.push_str(&widened(value));
+    }
+    text
+}
+
+/// One contact.
+///
+/// # Errors
+/// When the database fails.
+pub async fn get(connection: &mut Connection, workspace: WorkspaceId, id: ContactId) -> Result<Option<Contact>, Error> {
+    Ok(by_ids(connection, workspace, &[id]).await?.pop())
+}
+
+/// Those of `ids` that exist, by id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_ids(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    ids: &[ContactId],
+) -> Result<Vec<Contact>, Error> {
+    let sql = Sql::new(format!("select {} from contacts v where v.workspace = ", Contact::columns("v")));
+    sql.bind(&workspace).push(" and ").append(one_of("v.id", ids)).push(" order by v.id").rows(connection).await
+}

@@ -1,0 +1,234 @@
+//! The list of all read tables, and how a page of events is folded into them in one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aggregates::Recorded;
+use aggregates::ids::WorkspaceId;
+use serde_json::{Map, Value};
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::database::{Connection, Error};
+use crate::rows::Rows;
+use crate::sql::Sql;
+use crate::table::{Projection, Table};
+
+/// Why a page was not folded. Nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// The page does not continue where the workspace's tables stand.
+    #[error("the tables of {workspace} want the event at {expected}; the page goes on at {found}")]
+    Gap {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// The position that must come next.
+        expected: u64,
+        /// The position that came.
+        found: u64,
+    },
+    /// The tables were folded from another log, such as one that a backup has replaced since.
+    #[error("the tables of {workspace} at {position} belong to another log")]
+    OtherLog {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// The position whose leaf hash differs.
+        position: u64,
+    },
+    /// An event that contradicts the rows. It stops its workspace only: the page may be folded without it.
+    #[error("projection {projection} of {workspace} cannot take the event at {position}: {reason}")]
+    Poison {
+        /// The table.
+        projection: &'static str,
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// The event's position.
+        position: u64,
+        /// Why, without data.
+        reason: &'static str,
+    },
+    /// The database failed.
+    #[error("{} could not be read or written", .projection.unwrap_or("the read tables"))]
+    Database {
+        /// The table, where it was one.
+        projection: Option<&'static str>,
+        /// What the database said.
+        #[source]
+        source: Error,
+    },
+}
+
+impl FoldError {
+    /// The workspace that stands in the way; none when the database failed.
+    #[must_use]
+    pub const fn workspace(&self) -> Option<WorkspaceId> {
+        match self {
+            Self::Gap { workspace, .. } | Self::OtherLog { workspace, .. } | Self::Poison { workspace, .. } => {
+                Some(*workspace)
+            }
+            Self::Database { .. } => None,
+        }
+    }
+
+    /// The position at which that workspace stopped.
+    #[must_use]
+    pub const fn position(&self) -> Option<u64> {
+        match self {
+            Self::Gap { expected: position, .. } | Self::OtherLog { position, .. } | Self::Poison { position, .. } => {
+                Some(*position)
+            }
+            Self::Database { .. } => None,
+        }
+    }
+}
+
+impl From<Error> for FoldError {
+    fn from(source: Error) -> Self {
+        Self::Database { projection: None, source }
+    }
+}
+
+const fn failed<T: Table>(source: Error) -> FoldError {
+    FoldError::Database { projection: Some(T::NAME), source }
+}
+
+async fn load<T: Projection>(connection: &mut Connection, events: &[&Recorded]) -> Result<Rows<T>, FoldError> {
+    let mut keys = BTreeSet::new();
+    for event in events {
+        T::touched(event, &mut keys);
+    }
+    Rows::load(connection, keys).await.map_err(failed::<T>)
+}
+
+fn apply<T: Projection>(rows: &mut Rows<T>, event: &Recorded) -> Result<(), FoldError> {
+    T::apply(rows, event).map_err(|poison| FoldError::Poison {
+        projection: T::NAME,
+        workspace: event.workspace,
+        position: event.position,
+        reason: poison.0,
+    })
+}
+
+async fn dump<T: Table>(connection: &mut Connection) -> Result<Vec<Value>, Error> {
+    let sql = format!("select {} from {} v order by {}", T::columns("v"), T::NAME, T::KEY.join(", "));
+    let rows = Sql::new(sql).rows::<T>(connection).await?;
+    let object = |row: T| {
+        let cells = row.cells().into_iter().map(crate::cell::Cell::into_json);
+        Value::Object(T::COLUMNS.iter().map(|column| (*column).to_owned()).zip(cells).collect::<Map<_, _>>())
+    };
+    Ok(rows.into_iter().map(object).collect())
+}
+
+macro_rules! tables {
+    ($($field:ident: $row:ty),* $(,)?) => {
+        /// The names of all read tables.
+        pub const TABLES: &[&str] = &[$(<$row>::NAME),*];
+
+        /// The rows that a page touches.
+        struct Touched {
+            $($field: Rows<$row>,)*
+        }
+
+        impl Touched {
+            async fn load(connection: &mut Connection, events: &[&Recorded]) -> Result<Self, FoldError> {
+                Ok(Self { $($field: load::<$row>(connection, events).await?,)* })
+            }
+
+            fn apply(&mut self, event: &Recorded) -> Result<(), FoldError> {
+                $(apply::<$row>(&mut self.$field, event)?;)*
+                Ok(())
+            }
+
+            async fn write(self, connection: &mut Connection) -> Result<(), FoldError> {
+                $(self.$field.write(connection).await.map_err(failed::<$row>)?;)*
+                Ok(())
+            }
+        }
+
+        /// Every table with its rows by primary key.
+        pub async fn dump_all(connection: &mut Connection) -> Result<Vec<(&'static str, Vec<Value>)>, Error> {
+            Ok(vec![$((<$row>::NAME, dump::<$row>(connection).await?),)*])
+        }
+    };
+}
+
+// A new read table is one line here and one file beside.
+tables! {
+    workspaces: crate::workspaces::Workspace,
+    channel_accounts: crate::channel_accounts::ChannelAccount,
+    tags: crate::tags::Tag,
+    custom_fields: crate::custom_fields::CustomField,
+    tokens: crate::tokens::Token,
+    contacts: crate::contacts::Contact,
+    contact_identities: crate::contact_identities::ContactIdentity,
+    contact_tags: crate::contact_tags::ContactTag,
+    contact_fields: crate::contact_fields::ContactField,
+    conversations: crate::conversations::Conversation,
+    messages: crate::messages::Message,
+}
+
+/// Folds `page` on a connection with an open write transaction; `reached` says for each workspace of the page where it ends.
+pub async fn fold_page(
+    connection: &mut Connection,
+    page: &[Arc<Recorded>],
+    reached: &[Checkpoint],
+) -> Result<(), FoldError> {
+    let mut places: BTreeMap<WorkspaceId, Checkpoint> = BTreeMap::new();
+    let workspaces: BTreeSet<WorkspaceId> =
+        page.iter().map(|event| event.workspace).chain(reached.iter().map(|end| end.workspace)).collect();
+    for workspace in workspaces {
+        places.insert(workspace, checkpoint::of(connection, workspace).await?);
+    }
+    let mut next: BTreeMap<WorkspaceId, u64> =
+        places.iter().map(|(workspace, place)| (*workspace, place.position + 1)).collect();
+    let mut events: Vec<&Recorded> = Vec::with_capacity(page.len());
+    for event in page {
+        let expected = next.entry(event.workspace).or_insert(1);
+        if event.position > *expected {
+            return Err(FoldError::Gap { workspace: event.workspace, expected: *expected, found: event.position });
+        }
+        // What another process has folded already is passed over.
+        if event.position == *expected {
+            *expected += 1;
+            events.push(event);
+        }
+    }
+    let moved = moved(&places, &next, reached)?;
+    let mut touched = Touched::load(connection, &events).await?;
+    for event in events {
+        touched.apply(event)?;
+    }
+    touched.write(connection).await?;
+    for end in moved {
+        checkpoint::set(connection, end).await?;
+    }
+    Ok(())
+}
+
+/// The checkpoints that go forward, each exactly to its workspace's last event of the page.
+fn moved<'r>(
+    places: &BTreeMap<WorkspaceId, Checkpoint>,
+    next: &BTreeMap<WorkspaceId, u64>,
+    reached: &'r [Checkpoint],
+) -> Result<Vec<&'r Checkpoint>, FoldError> {
+    let mut ends: BTreeMap<WorkspaceId, &Checkpoint> = BTreeMap::new();
+    for end in reached {
+        let (workspace, position) = (end.workspace, end.position);
+        match places.get(&workspace) {
+            Some(place) if position == place.position && end.leaf_hash != place.leaf_hash => {
+                return Err(FoldError::OtherLog { workspace, position });
+            }
+            Some(place) if position > place.position => {
+                ends.insert(workspace, end);
+            }
+            _ => {}
+        }
+    }
+    for (workspace, next) in next {
+        let stands = places.get(workspace).map_or(0, |place| place.position);
+        let end = ends.get(workspace).map_or(stands, |end| end.position);
+        if end + 1 != *next {
+            return Err(FoldError::Gap { workspace: *workspace, expected: *next, found: end + 1 });
+        }
+    }
+    Ok(ends.into_values().collect())
+}

@@ -1,0 +1,229 @@
+//! Bounded lists: a page costs a bounded number of rows, whatever the filters.
+//!
+//! There are two ways to a page. When one filter alone leaves few rows (the candidates), those are fetched, filtered and sorted.
+//! Otherwise the table is walked in the order of an index and every row is held against the filters, for a limited number of rows;
+//! a page that ends there says so, with a cursor that goes on behind the last row examined. A filter that leaves many rows
+//! makes the walk short, and one that leaves few makes few candidates, so the limit is met only by filters without an index and by rare combinations of
+//! common ones.
+
+use aggregates::ids::WorkspaceId;
+
+use crate::cell::{Cell, decode};
+use crate::cursor::{Cursor, Key, Order};
+use crate::database::{Connection, Error};
+use crate::sql::Sql;
+use crate::table::Table;
+
+/// How many rows of a walk are examined, and how many candidates a filter may leave, for one page.
+pub const EXAMINED_MAX: u64 = 10_000;
+/// Up to how many rows a count is exact.
+pub const COUNT_MAX: u64 = 10_000;
+/// How many rows are examined for a count by filters without an index.
+const COUNT_EXAMINED_MAX: u64 = 100_000;
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The rows, in order.
+    pub items: Vec<T>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<Cursor>,
+    /// Set when the page ended because this many rows had been examined: there may be more behind `next`.
+    pub examined: Option<u64>,
+}
+
+impl<T> Page<T> {
+    /// The same page with other items.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), next: self.next, examined: self.examined }
+    }
+}
+
+/// A number of rows, exact up to 10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The number, or the least that it can be.
+    pub value: u64,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// As callers see it: `37`, `10000+`.
+impl std::fmt::Display for Count {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}{}", self.value, if self.more { "+" } else { "" })
+    }
+}
+
+/// A row that a list can go on behind.
+pub(crate) trait Listed: Table {
+    /// The row's sort key in `order`, and its id.
+    fn place(&self, order: Order) -> (Key, String);
+}
+
+/// Rows that a filter leaves, named by the values that their `column` has.
+#[derive(Clone)]
+pub(crate) struct Candidates {
+    /// The column of the listed table.
+    pub column: &'static str,
+    /// A `select` of its values, without repeats, as `key`.
+    pub keys: Sql,
+}
+
+/// What to list.
+pub(crate) struct Listing<'c> {
+    pub workspace: WorkspaceId,
+    pub order: Order,
+    /// The column that `order` sorts by, and whether the greatest comes first.
+    pub sort: (&'static str, bool),
+    /// Conditions on `v` that an index in this order serves.
+    pub indexed: Vec<Sql>,
+    /// Conditions on `v` that every row is held against. Those behind `candidates` are among them.
+    pub filters: Vec<Sql>,
+    /// Filters that might leave few rows, the most telling first.
+    pub candidates: Vec<Candidates>,
+    pub after: Option<&'c Cursor>,
+    pub limit: u64,
+}
+
+impl Listing<'_> {
+    fn direction(&self) -> &'static str {
+        if self.sort.1 { "desc" } else { "asc" }
+    }
+
+    fn ordered(&self, sql: Sql) -> Sql {
+        let (column, direction) = (self.sort.0, self.direction());
+        sql.push(format!(" order by v.{column} {direction}, v.id {direction} limit "))
+    }
+
+    /// `from <table> v where` workspace, indexed conditions and what lies behind the cursor.
+    fn scan<T: Table>(&self, select: String, paged: bool) -> Sql {
+        let sql = Sql::new(select).push(format!(" from {} v where v.workspace = ", T::NAME)).bind(&self.workspace);
+        let sql = sql.and_all(&self.indexed);
+        if paged { self.behind(sql) } else { sql }
+    }
+
+    fn behind(&self, sql: Sql) -> Sql {
+        let Some(after) = self.after else { return sql };
+        let sign = if self.sort.1 { "<" } else { ">" };
+        let sql = sql.push(format!(" and (v.{}, v.id) {sign} (", self.sort.0)).bind_cell(after.key.cell());
+        sql.push(", ").bind(&after.id).push(")")
+    }
+
+    /// `from` the candidates joined with the table. `cross join` tells SQLite to begin with the candidates; elsewhere it is a
+    /// plain join.
+    fn among<T: Table>(&self, select: String, candidates: &Candidates, paged: bool) -> Sql {
+        let sql = Sql::new(select).push(" from (").append(candidates.keys.clone()).push(" limit ");
+        let sql = sql.bind(&EXAMINED_MAX).push(format!(") k cross join {} v where v.workspace = ", T::NAME));
+        let sql = sql.bind(&self.workspace).push(format!(" and v.{} = k.key", candidates.column));
+        let sql = sql.and_all(&self.indexed).and_all(&self.filters);
+        if paged { self.behind(sql) } else { sql }
+    }
+
+    /// The first filter that leaves few rows.
+    async fn few(&self, connection: &mut Connection) -> Result<Option<&Candidates>, Error> {
+        for candidates in &self.candidates {
+            let sql = Sql::new("select count(*) from (").append(candidates.keys.clone()).push(" limit ");
+            let found: Option<u64> = sql.bind(&(EXAMINED_MAX + 1)).push(") k").value(connection).await?;
+            if found.unwrap_or(0) <= EXAMINED_MAX {
+                return Ok(Some(candidates));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Gives a page.
+pub(crate) async fn page<T: Listed>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Page<T>, Error> {
+    let wanted = listing.limit + 1;
+    let select = format!("select {}", T::columns("v"));
+    let candidates = listing.few(connection).await?;
+    let sql = match candidates {
+        Some(candidates) => listing.ordered(listing.among::<T>(select, candidates, true)).bind(&wanted),
+        None if listing.filters.is_empty() => listing.ordered(listing.scan::<T>(select, true)).bind(&wanted),
+        None => {
+            // The inner rows come in order and one by one, so the outer limit ends the walk early.
+            let walked = listing.ordered(listing.scan::<T>(select.clone(), true)).bind(&EXAMINED_MAX);
+            let sql = Sql::new(select).push(" from (").append(walked).push(") v where true");
+            sql.and_all(&listing.filters).push(" limit ").bind(&wanted)
+        }
+    };
+    let mut items: Vec<T> = sql.rows(connection).await?;
+    let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
+    let cursor = |(key, id): (Key, String)| Cursor { order: listing.order, key, id, position: 0 };
+    if items.len() > limit {
+        items.truncate(limit);
+        let next = items.last().map(|last| cursor(last.place(listing.order)));
+        return Ok(Page { items, next, examined: None });
+    }
+    if candidates.is_some() || listing.filters.is_empty() {
+        return Ok(Page { items, next: None, examined: None });
+    }
+    let end = walk_end::<T>(connection, listing).await?;
+    let examined = end.is_some().then_some(EXAMINED_MAX);
+    Ok(Page { items, next: end.map(cursor), examined })
+}
+
+/// The place of the last row that a walk examines; none when the table ends before.
+async fn walk_end<T: Table>(
+    connection: &mut Connection,
+    listing: &Listing<'_>,
+) -> Result<Option<(Key, String)>, Error> {
+    let select = format!("select v.{}, v.id", listing.sort.0);
+    let sql = listing.ordered(listing.scan::<T>(select, true)).bind(&1_u64).push(" offset ").bind(&(EXAMINED_MAX - 1));
+    let rows = sql.raw(connection).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let key = match listing.order {
+        Order::Name | Order::Label => Key::Text(decode(row, 0)?),
+        _ => Key::Integer(decode(row, 0)?),
+    };
+    Ok(Some((key, decode(row, 1)?)))
+}
+
+/// Counts all rows of a list, whatever its cursor and limit.
+pub(crate) async fn count<T: Table>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Count, Error> {
+    let counted =
+        |sql: Sql, limit: u64| Sql::new("select count(*) from (").append(sql).push(" limit ").bind(&limit).push(") k");
+    let one = || "select 1 as one".to_owned();
+    if let Some(candidates) = listing.few(connection).await? {
+        let sql = counted(listing.among::<T>(one(), candidates, false), EXAMINED_MAX);
+        return Ok(Count { value: sql.value(connection).await?.unwrap_or(0), more: false });
+    }
+    // A single filter with more candidates than the limit has been counted by that.
+    if listing.filters.len() == 1 && listing.candidates.len() == 1 && listing.indexed.is_empty() {
+        return Ok(Count { value: COUNT_MAX, more: true });
+    }
+    let mut sql = listing.scan::<T>(one(), false);
+    if !listing.filters.is_empty() {
+        let walked = listing.scan::<T>("select v.*".to_owned(), false).push(" limit ").bind(&COUNT_EXAMINED_MAX);
+        sql = Sql::new(one()).push(" from (").append(walked).push(") v where true").and_all(&listing.filters);
+    }
+    let value: u64 = counted(sql, COUNT_MAX + 1).value(connection).await?.unwrap_or(0);
+    let mut more = value > COUNT_MAX;
+    if !more && !listing.filters.is_empty() {
+        let all = counted(listing.scan::<T>(one(), false), COUNT_EXAMINED_MAX + 1);
+        more = all.value(connection).await?.unwrap_or(0_u64) > COUNT_EXAMINED_MAX;
+    }
+    Ok(Count { value: value.min(COUNT_MAX), more })
+}
+
+/// `column in (values)`, as a filter.
+pub(crate) fn one_of<'v, T: crate::cell::Column + 'v>(
+    column: &'static str,
+    values: impl IntoIterator<Item = &'v T>,
+) -> Sql {
+    Sql::new(column).push(" in ").bind_list(values)
+}
+
+/// A pattern for `like … escape '!'` that finds `part` anywhere.
+pub(crate) fn anywhere(part: &str) -> Cell {
+    let mut pattern = String::from("%");
+    for letter in part.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    Cell::Text(pattern)
+}

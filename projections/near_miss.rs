@@ -1,0 +1,167 @@
+//! What may have been meant by a name that is not there: names that hold it, begin alike or are a typing error away.
+
+use aggregates::folding::fold;
+use aggregates::ids::WorkspaceId;
+
+use crate::cursor::{Cursor, Key, Order};
+use crate::database::{Connection, Error};
+use crate::listing::{self, Listed, Listing, Page};
+use crate::sql::Sql;
+
+/// How many candidates are given.
+pub const NEAR_MAX: usize = 5;
+/// How many names are held against a wanted one.
+const NAMES_EXAMINED: u64 = 2_000;
+
+/// Something close to what was meant.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Near {
+    /// Its id.
+    pub id: String,
+    /// Its name. Untrusted where it is a contact's.
+    pub name: Option<String>,
+    /// Why it came close, in words of ours.
+    pub reason: &'static str,
+}
+
+/// Names may be a person's: only the id is printed.
+impl std::fmt::Debug for Near {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Near({}: {})", self.id, self.reason)
+    }
+}
+
+/// A row with a name that the workspace gave it: a tag, a custom field, a channel account.
+pub(crate) trait Named: Listed {
+    /// Its id as text.
+    fn id_text(&self) -> String;
+    /// Its name.
+    fn name(&self) -> &str;
+    /// Its name, folded.
+    fn folded(&self) -> &str;
+}
+
+/// A page by name.
+pub(crate) async fn list<T: Named>(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    filters: Vec<Sql>,
+    after: Option<&Cursor>,
+    limit: u64,
+) -> Result<Page<T>, Error> {
+    let listing = Listing {
+        workspace,
+        order: Order::Label,
+        sort: ("folded", false),
+        indexed: filters,
+        filters: Vec::new(),
+        candidates: Vec::new(),
+        after,
+        limit,
+    };
+    listing::page(connection, &listing).await
+}
+
+/// The rows of that name, without regard to case and marks.
+pub(crate) async fn by_name<T: Named>(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    name: &str,
+) -> Result<Vec<T>, Error> {
+    let sql = Sql::new(format!("select {} from {} v where v.workspace = ", T::columns("v"), T::NAME)).bind(&workspace);
+    sql.push(" and v.folded = ").bind(&fold(name)).push(" order by v.id limit 100").rows(connection).await
+}
+
+/// Up to 5 rows whose names come close to `name`, the closest first.
+pub(crate) async fn near<T: Named>(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    name: &str,
+) -> Result<Vec<Near>, Error> {
+    let wanted = fold(name);
+    let page: Page<T> = list(connection, workspace, Vec::new(), None, NAMES_EXAMINED).await?;
+    let mut found: Vec<(usize, &'static str, &T)> = page
+        .items
+        .iter()
+        .filter_map(|row| closeness(&wanted, row.folded()).map(|(far, why)| (far, why, row)))
+        .collect();
+    found.sort_by_key(|(far, _, row)| (*far, row.folded().to_owned(), row.id_text()));
+    let near = |(_, reason, row): (usize, &'static str, &T)| Near {
+        id: row.id_text(),
+        name: Some(row.name().to_owned()),
+        reason,
+    };
+    Ok(found.into_iter().take(NEAR_MAX).map(near).collect())
+}
+
+/// How far `folded` is from `wanted`, both folded, and why it counts as close at all.
+pub(crate) fn closeness(wanted: &str, folded: &str) -> Option<(usize, &'static str)> {
+    if wanted.is_empty() || folded.is_empty() {
+        return None;
+    }
+    let squeezed = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
+    let (tight, other) = (squeezed(wanted), squeezed(folded));
+    if !tight.is_empty() && tight == other {
+        return Some((0, "is the same but for blanks and punctuation"));
+    }
+    let far = distance(wanted, folded);
+    // One slip in four letters.
+    if far <= (wanted.chars().count() / 4).max(1) && wanted.chars().count() > 2 {
+        return Some((far, "is spelled almost the same"));
+    }
+    if folded.starts_with(wanted) {
+        return Some((10, "begins with what was given"));
+    }
+    if folded.contains(wanted) {
+        return Some((20, "contains what was given"));
+    }
+    if wanted.contains(folded) && folded.chars().count() > 2 {
+        return Some((30, "is contained in what was given"));
+    }
+    None
+}
+
+/// Levenshtein's distance in characters, over at most the first 64 of each.
+pub(crate) fn distance(one: &str, other: &str) -> usize {
+    let one: Vec<char> = one.chars().take(64).collect();
+    let mut previous: Vec<usize> = (0..=one.len()).collect();
+    for (row, letter) in other.chars().take(64).enumerate() {
+        let mut current = vec![row + 1];
+        for (column, mine) in one.iter().enumerate() {
+            let replaced = previous[column] + usize::from(*mine != letter);
+            current.push(replaced.min(previous[column + 1] + 1).min(current[column] + 1));
+        }
+        previous = current;
+    }
+    previous.last().copied().unwrap_or(0)
+}
+
+/// A named row's place in a list by name.
+pub(crate) fn place(row: &impl Named) -> (Key, String) {
+    (Key::Text(row.folded().to_owned()), row.id_text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_counts_single_slips() {
+        for (one, other, far) in [("", "abc", 3), ("kitten", "sitting", 3), ("vip", "vip", 0), ("über", "uber", 1)] {
+            assert_eq!(distance(one, other), far, "{one} {other}");
+            assert_eq!(distance(other, one), far, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn close_names_are_told_with_the_reason() {
+        let reason = |wanted, folded| closeness(wanted, folded).map(|(_, reason)| reason);
+        assert_eq!(reason("vip customer", "vip-customer"), Some("is the same but for blanks and punctuation"));
+        assert_eq!(reason("newsleter", "newsletter"), Some("is spelled almost the same"));
+        assert_eq!(reason("news", "newsletter"), Some("begins with what was given"));
+        assert_eq!(reason("letter", "newsletter"), Some("contains what was given"));
+        assert_eq!(reason("vip customers of 2026", "vip"), Some("is contained in what was given"));
+        assert_eq!(reason("vip", "newsletter"), None);
+        assert_eq!(reason("", "vip"), None);
+    }
+}

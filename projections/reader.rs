@@ -1,0 +1,45 @@
+//! Read tables at one moment: a pooled connection with an open read transaction, so that the rows and the checkpoint agree.
+
+use aggregates::ids::WorkspaceId;
+use sqlx::Transaction;
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::database::{Connection, Database, Error};
+
+/// A moment of the read tables. Keep it short: while it lives, the file's write-ahead log cannot be shortened.
+pub struct Reader {
+    transaction: Transaction<'static, Database>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Reader")
+    }
+}
+
+impl Reader {
+    pub(crate) const fn new(transaction: Transaction<'static, Database>) -> Self {
+        Self { transaction }
+    }
+
+    /// The position that the rows of `workspace` show; 0 when nothing was folded yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn position(&mut self, workspace: WorkspaceId) -> Result<u64, Error> {
+        Ok(self.checkpoint(workspace).await?.position)
+    }
+
+    /// The same with the leaf hash.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn checkpoint(&mut self, workspace: WorkspaceId) -> Result<Checkpoint, Error> {
+        checkpoint::of(&mut self.transaction, workspace).await
+    }
+
+    /// The connection that queries take.
+    pub fn connection(&mut self) -> &mut Connection {
+        &mut self.transaction
+    }
+}
