@@ -34,7 +34,7 @@ pub mod workspaces;
 mod given;
 
 pub use cell::Json;
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, GROUP, VERSION};
 pub use cursor::{Cursor, InvalidCursor, Order};
 pub use fold::{FoldError, TABLES};
 pub use listing::{Count, Page};

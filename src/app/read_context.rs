@@ -1,19 +1,61 @@
 //! Read tables at a known position: one connection with one open read transaction, so that the rows and the position agree.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aggregates::ids::WorkspaceId;
+use projections::Reader;
+use tokio::time::Instant;
 
 use super::App;
+use crate::problem::{Code, Problem};
+
+/// How long a read waits for tables that are behind.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a query reads from.
+#[derive(Debug)]
 pub struct ReadContext {
-    /// The program, for the parts of a query that read the log.
-    pub app: Arc<App>,
     /// The workspace.
     pub workspace: WorkspaceId,
     /// The position that the rows show.
     pub position: u64,
     /// Whether the rows are older than the head of the log at the call's arrival.
     pub stale: bool,
+    /// The connection that queries take.
+    pub reader: Reader,
+}
+
+impl App {
+    /// Read tables that have reached the head of the log as of now, or `min_position` when that is later. Waits at most 1 s, then
+    /// gives what there is, marked stale.
+    ///
+    /// # Errors
+    /// `unavailable` when the tables cannot be read.
+    pub async fn read(
+        self: &Arc<Self>,
+        workspace: WorkspaceId,
+        min_position: Option<u64>,
+    ) -> Result<ReadContext, Problem> {
+        let head = self.log.head(workspace).await?;
+        // A position that nobody has written yet is waited for, but only as long as for any other.
+        let wanted = head.max(min_position.unwrap_or_default());
+        let mut folded = self.projector.folded();
+        let deadline = Instant::now() + PATIENCE;
+        while self.projector.position(workspace) < wanted {
+            if tokio::time::timeout_at(deadline, folded.changed()).await.is_err() {
+                break;
+            }
+        }
+        let tables = self.projector.tables();
+        let mut reader = tables.read().await.map_err(unreadable)?;
+        let position = reader.position(workspace).await.map_err(unreadable)?;
+        Ok(ReadContext { workspace, position, stale: position < wanted, reader })
+    }
+}
+
+fn unreadable(error: projections::database::Error) -> Problem {
+    tracing::error!(%error, "the read tables cannot be read");
+    drop(error);
+    Problem::new(Code::Unavailable, "the read tables cannot be read right now").retry_after_ms(500)
 }

@@ -7,7 +7,7 @@ use aggregates::claim::ClaimKind;
 use aggregates::ids::{EventId, WorkspaceId};
 use aggregates::metadata::{Actor, Metadata};
 use aggregates::stream::StreamType;
-use aggregates::tag;
+use aggregates::{tag, token};
 use futures::future::join_all;
 use uuid::Uuid;
 
@@ -39,37 +39,31 @@ fn metadata() -> Metadata {
     }
 }
 
-fn event(stream: Uuid, name: &str) -> (NewEvent, aggregates::Event) {
-    let decoded = aggregates::Event::Tag(tag::Event::TagCreated { name: name.to_owned() });
-    let new = NewEvent {
-        stream_type: StreamType::Tag,
+fn stored(stream: Uuid, decoded: &aggregates::Event) -> NewEvent {
+    NewEvent {
+        stream_type: decoded.stream_type(),
         stream_id: stream,
         id: EventId(Uuid::now_v7()),
-        name: "TagCreated",
+        name: decoded.name(),
         version: 1,
         subject: None,
         payload: serde_json::to_vec(&decoded.to_json().expect("JSON")).expect("bytes"),
         metadata: serde_json::to_vec(&metadata()).expect("bytes"),
-    };
-    (new, decoded)
+    }
 }
 
-/// A unit that appends one event for each given stream.
+/// A unit that appends one event, of a kind that claims nothing, for each given stream.
 fn unit(workspace: WorkspaceId, streams: &[(Uuid, Expected)]) -> AppendUnit {
-    let (events, decoded) = streams
-        .iter()
-        .map(|(stream, _)| event(*stream, "VIP"))
-        .map(|(event, decoded)| (event, (decoded, Arc::new(metadata()))))
-        .unzip();
+    let decoded = aggregates::Event::Token(token::Event::TokenRevoked {});
     AppendUnit {
         workspace,
-        events,
-        expected: streams.iter().map(|(stream, expected)| (StreamType::Tag, *stream, *expected)).collect(),
+        events: streams.iter().map(|(stream, _)| stored(*stream, &decoded)).collect(),
+        expected: streams.iter().map(|(stream, expected)| (StreamType::Token, *stream, *expected)).collect(),
         preconditions: Vec::new(),
         claims: Vec::new(),
         keys: Vec::new(),
         idempotency: None,
-        decoded,
+        decoded: streams.iter().map(|_| (decoded.clone(), Arc::new(metadata()))).collect(),
     }
 }
 
@@ -160,7 +154,7 @@ async fn a_unit_is_written_whole_or_not_at_all<S: Subject>() {
     let good = unit(WORKSPACE, &[(stream(1), Expected::Sequence(0)), (stream(2), Expected::Sequence(0))]);
     let half = unit(WORKSPACE, &[(stream(3), Expected::Sequence(0)), (stream(1), Expected::Sequence(5))]);
     let mut stale = unit(WORKSPACE, &[(stream(4), Expected::Sequence(0))]);
-    stale.preconditions = vec![(StreamType::Tag, stream(2), 0)];
+    stale.preconditions = vec![(StreamType::Token, stream(2), 0)];
     let mut large = unit(WORKSPACE, &[(stream(5), Expected::Any)]);
     large.events[0].payload = vec![b' '; super::append::MAX_PAYLOAD_BYTES + 1];
     let last = unit(WORKSPACE, &[(stream(6), Expected::Any)]);
@@ -309,7 +303,10 @@ async fn events_cannot_be_changed_or_deleted<S: Subject>() {
 async fn tampering_is_found_with_its_position<S: Subject>() {
     let free = "drop trigger events_are_never_updated; drop trigger events_are_never_deleted; ";
     for (sql, position) in [
-        ("update events set payload = replace(payload, 'VIP', 'VAP') where position = 5", 5),
+        (
+            "update events set payload = cast(replace(cast(payload as text), 'VIP', 'VAP') as blob) where position = 5",
+            5,
+        ),
         ("update events set metadata = cast('{}' as blob) where position = 6", 6),
         ("update events set event_type = 'TagRenamed' where position = 4", 4),
         ("update events set event_version = 2 where position = 4", 4),
@@ -334,17 +331,19 @@ async fn tampering_is_found_with_its_position<S: Subject>() {
     ] {
         let Fixture { folder, clock, log } = fixture::<S>().await;
         for number in 0..20_u128 {
-            let mut unit = unit(WORKSPACE, &[(stream(number), Expected::Any)]);
-            let (event, decoded) = event(stream(number), &format!("VIP {number}"));
-            let claim = tag::name_claim(&format!("VIP {number}"));
-            unit.claims.push(ClaimWrite {
+            let name = format!("VIP {number}");
+            let claim = tag::name_claim(&name);
+            let decoded = aggregates::Event::Tag(tag::Event::TagCreated { name });
+            let mut unit = unit(WORKSPACE, &[]);
+            unit.expected = vec![(StreamType::Tag, stream(number), Expected::Sequence(0))];
+            unit.events = vec![stored(stream(number), &decoded)];
+            unit.decoded = vec![(decoded, Arc::new(metadata()))];
+            unit.claims = vec![ClaimWrite {
                 kind: claim.kind,
                 hash: log.master().hash_claim(&claim),
                 owner: Some(stream(number)),
                 event: 0,
-            });
-            unit.events = vec![event];
-            unit.decoded = vec![(decoded, Arc::new(metadata()))];
+            }];
             log.append(unit).await.expect("written").expect("taken");
         }
         assert_eq!(verified(&log).await, None);

@@ -1,0 +1,113 @@
+//! How the program begins and ends: databases opened, tasks started, and all of it in reverse.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::projector::Projector;
+use super::{App, authentication, state_cache};
+use crate::clock::{Clock, SystemClock};
+use crate::event_log::EventLog;
+use crate::event_log::sealing::MasterKey;
+use crate::problem::{Code, Problem};
+
+/// How often what can wait is written: uses of tokens, outcomes whose time is over.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// Where the program keeps its data.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// The data folder. The caller holds its lock until after [`App::close`].
+    pub data: PathBuf,
+    /// Where the log is, when it is not in the folder.
+    pub database_url: Option<String>,
+}
+
+impl App {
+    /// Opens the databases, brings them up to date, starts the tasks behind.
+    ///
+    /// # Errors
+    /// `unavailable` when a database cannot be opened or was written by a newer version.
+    pub async fn open(options: &OpenOptions) -> Result<Arc<Self>, Problem> {
+        Self::open_with_clock(options, Arc::new(SystemClock)).await
+    }
+
+    /// The same with a clock of the caller's.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_with_clock(options: &OpenOptions, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Problem> {
+        if let Some(url) = options.database_url.as_deref().filter(|url| !url.starts_with("sqlite:")) {
+            let scheme = url.split(':').next().unwrap_or_default();
+            return Err(Problem::new(Code::Unavailable, format!("this version cannot use a {scheme} database"))
+                .field("database-url")
+                .hint("leave it out to use SQLite in the data folder"));
+        }
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            Problem::new(Code::Unavailable, format!("{what} cannot be used: {error}"))
+        };
+        let master =
+            MasterKey::open(&options.data.join("master.key")).map_err(|error| failed("the master key", &error))?;
+        let file = match options.database_url.as_deref().and_then(|url| url.strip_prefix("sqlite:")) {
+            Some(path) => PathBuf::from(path.trim_start_matches("//")),
+            None => options.data.join("events.db"),
+        };
+        let log = EventLog::open_sqlite(&file, Arc::new(master), Arc::clone(&clock))
+            .await
+            .map_err(|error| failed("the event log", &error))?;
+        let log = Arc::new(log);
+        let projector = Projector::open(Arc::clone(&log), &options.data)
+            .await
+            .map_err(|error| failed("the read tables", &error))?;
+        let app = Arc::new(Self {
+            log,
+            projector,
+            clock,
+            states: state_cache::StateCache::default(),
+            tokens: authentication::Tokens::default(),
+            stop: CancellationToken::new(),
+        });
+        tokio::spawn(Arc::clone(&app.projector).run(app.stop.clone()));
+        tokio::spawn(keep_house(Arc::clone(&app)));
+        tokio::spawn(end_when_outdated(Arc::clone(&app)));
+        Ok(app)
+    }
+
+    /// Ends it: what was acknowledged is on disk, the databases are closed. Calls that come later are refused as `unavailable`.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.keep_token_uses().await;
+        self.log.store().close().await;
+        self.projector.tables().close().await;
+    }
+}
+
+async fn keep_house(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        app.keep_token_uses().await;
+        if let Err(error) = app.log.store().forget_outcomes(app.now()).await {
+            tracing::warn!(%error, "outcomes whose time is over could not be removed");
+        }
+    }
+}
+
+/// A newer version writes to this log: this one cannot follow it any more and gives its place up.
+async fn end_when_outdated(app: Arc<App>) {
+    let mut outdated = app.projector.outdated();
+    tokio::select! {
+        () = app.stop.cancelled() => {}
+        found = outdated.wait_for(|outdated| *outdated) => {
+            if found.is_ok() {
+                tracing::error!("the log holds events of a newer version of this program: ending");
+                app.stop.cancel();
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Aggregates' states in memory. An entry may be old: every decision on it is checked against the log's sequences before it counts.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use aggregates::Root;
+use aggregates::ids::WorkspaceId;
+use quick_cache::sync::Cache;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::App;
+use crate::event_log::append::LogError;
+use crate::event_log::store::EventRange;
+
+/// How many states are kept.
+const STATES: usize = 50_000;
+/// How many events a stream may have beyond its snapshot before the next one is kept.
+const EVENTS_PER_SNAPSHOT: usize = 200;
+/// How many events of a stream are read at a time.
+const PAGE: usize = 1_000;
+
+/// A state of any aggregate, with the sequence of the last event in it.
+#[derive(Clone)]
+pub(super) struct CachedState {
+    pub(super) state: Arc<dyn Any + Send + Sync>,
+    pub(super) sequence: u64,
+}
+
+/// The states in memory.
+pub(super) struct StateCache(Cache<(WorkspaceId, Uuid), CachedState>);
+
+impl Default for StateCache {
+    fn default() -> Self {
+        Self(Cache::new(STATES))
+    }
+}
+
+impl StateCache {
+    pub(super) fn keep(&self, workspace: WorkspaceId, id: Uuid, state: CachedState) {
+        self.0.insert((workspace, id), state);
+    }
+
+    pub(super) fn forget(&self, workspace: WorkspaceId, id: Uuid) {
+        self.0.remove(&(workspace, id));
+    }
+}
+
+impl App {
+    /// An aggregate's state, from memory or from the log. A stream of another kind counts as empty.
+    pub(super) async fn load_state<R: Root>(&self, workspace: WorkspaceId, id: Uuid) -> Result<CachedState, LogError> {
+        if let Some(cached) = self.states.0.get(&(workspace, id)) {
+            if cached.state.is::<R>() {
+                return Ok(cached);
+            }
+            return Ok(CachedState { state: Arc::new(R::default()), sequence: 0 });
+        }
+        let loaded = self.load_from_log::<R>(workspace, id).await?;
+        if loaded.sequence > 0 {
+            self.states.keep(workspace, id, loaded.clone());
+        }
+        Ok(loaded)
+    }
+
+    async fn load_from_log<R: Root>(&self, workspace: WorkspaceId, id: Uuid) -> Result<CachedState, LogError> {
+        // Only a contact's own state holds personal data, so the contact's key is the one that opens it.
+        let subject = Some(id);
+        let (mut sequence, mut state) = match self.log.snapshot(workspace, id, subject, R::SNAPSHOT_VERSION).await? {
+            Some((sequence, state)) => match serde_json::from_value::<R>(state) {
+                Ok(state) => (sequence, state),
+                Err(_) => (0, R::default()),
+            },
+            None => (0, R::default()),
+        };
+        let mut folded = 0;
+        loop {
+            let page = self.log.entries(workspace, EventRange::Stream(id, sequence), PAGE).await?;
+            for entry in &page {
+                if entry.recorded.event.stream_type() != R::STREAM {
+                    return Ok(CachedState { state: Arc::new(R::default()), sequence: 0 });
+                }
+                sequence = entry.recorded.sequence;
+                let event = R::Event::try_from(entry.recorded.event.clone())
+                    .map_err(|_| LogError::Damaged("a stream holds an event of another kind".to_owned()))?;
+                state.apply(event);
+            }
+            folded += page.len();
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        if folded >= EVENTS_PER_SNAPSHOT {
+            self.keep_snapshot(workspace, id, sequence, &state).await;
+        }
+        Ok(CachedState { state: Arc::new(state), sequence })
+    }
+
+    async fn keep_snapshot<R: Root>(&self, workspace: WorkspaceId, id: Uuid, sequence: u64, state: &R) {
+        let Ok(document) = serde_json::to_value(state) else { return };
+        let document: Value = document;
+        if let Err(error) =
+            self.log.keep_snapshot(workspace, id, Some(id), (R::SNAPSHOT_VERSION, sequence), document).await
+        {
+            // A snapshot only saves time.
+            tracing::warn!(%error, "a snapshot could not be kept");
+        }
+    }
+}
