@@ -64,7 +64,7 @@ pub enum Event {
     ChannelAccountConnected {
         /// The channel.
         channel: Channel,
-        /// What it is called.
+        /// What it is called, trimmed.
         name: String,
     },
 }
@@ -109,13 +109,14 @@ impl Root for ChannelAccount {
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Error> {
         let Command::Connect { channel, name } = command;
+        let name = name.trim();
         if fold(name).is_empty() || name.chars().count() > 255 {
             return Err(Error::InvalidName);
         }
         if self.name.is_empty() {
-            return Ok(vec![Event::ChannelAccountConnected { channel: *channel, name: name.clone() }]);
+            return Ok(vec![Event::ChannelAccountConnected { channel: *channel, name: name.to_owned() }]);
         }
-        if self.channel == *channel && self.name == *name { Ok(Vec::new()) } else { Err(Error::Connected) }
+        if self.channel == *channel && self.name == name { Ok(Vec::new()) } else { Err(Error::Connected) }
     }
 
     fn claims(event: &Event, id: Uuid) -> Vec<ClaimChange> {

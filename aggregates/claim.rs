@@ -19,13 +19,13 @@ pub enum ClaimKind {
     AccountAddress,
     /// A person on a channel account, `<account id>/<provider's id>`; owned by the contact.
     ContactIdentity,
-    /// An e-mail address set by the workspace (not by the customer), folded; owned by the contact.
+    /// An e-mail address set by the workspace (not by the customer), in lower case; owned by the contact.
     ContactEmail,
     /// A phone number in E.164 set by the workspace, owned by the contact.
     ContactPhone,
     /// The conversation of a contact on an account, `<account id>/<contact id>`; owned by the conversation.
     ConversationOf,
-    /// A provider's message, `<account id>/<provider's sender id>/<provider's message id>`; owned by the conversation.
+    /// A provider's message, `<account id>/<length>/<provider's sender id>/<provider's message id>`; owned by the message.
     InboundMessage,
 }
 

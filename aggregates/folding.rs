@@ -2,20 +2,18 @@
 //! agree.
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
-/// Lower case, compatibility-decomposed, without marks, letters without a decomposition spelled out, white space
+/// Lower case, compatibility-decomposed, without accents, letters without a decomposition spelled out, white space
 /// collapsed to single blanks and trimmed.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut blank = false;
-    for letter in text.nfkd().filter(|letter| !is_combining_mark(*letter)) {
+    // Hidden characters go first: between two marks they would keep them from standing in their order.
+    let shown = text.chars().filter(|letter| letter.is_whitespace() || !is_hidden(*letter));
+    for letter in shown.nfkd().filter(|letter| !is_accent(*letter)) {
         if letter.is_whitespace() {
             blank = !folded.is_empty();
-            continue;
-        }
-        if is_hidden(letter) {
             continue;
         }
         if blank {
@@ -25,7 +23,7 @@ pub fn fold(text: &str) -> String {
         for lower in letter.to_lowercase() {
             match spelled_out(lower) {
                 Some(letters) => folded.push_str(letters),
-                None if is_combining_mark(lower) => {}
+                None if is_accent(lower) => {}
                 None => folded.push(lower),
             }
         }
@@ -33,10 +31,23 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
+/// Whether a mark only modifies a letter that people also write without it. The marks of Indic scripts, Thai or kana are not
+/// among them: they are the vowels, and other words without them.
+const fn is_accent(letter: char) -> bool {
+    matches!(letter,
+        '\u{0300}'..='\u{036f}' | '\u{0483}'..='\u{0489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{fe20}'..='\u{fe2f}'
+        // Hebrew points.
+        | '\u{0591}'..='\u{05bd}' | '\u{05bf}' | '\u{05c1}' | '\u{05c2}' | '\u{05c4}' | '\u{05c5}' | '\u{05c7}'
+        // Arabic vowel signs, which are mostly left out.
+        | '\u{0610}'..='\u{061a}' | '\u{064b}'..='\u{065f}' | '\u{0670}' | '\u{06d6}'..='\u{06dc}'
+        | '\u{06df}'..='\u{06e4}' | '\u{06e7}' | '\u{06e8}' | '\u{06ea}'..='\u{06ed}')
+}
+
 /// Letters that carry their mark inside and so have no decomposition.
 const fn spelled_out(letter: char) -> Option<&'static str> {
     Some(match letter {
-        'đ' | 'ð' => "d",
+        'đ' | 'ð' | 'ɖ' => "d",
         'ł' => "l",
         'ø' => "o",
         'ß' => "ss",
@@ -47,6 +58,8 @@ const fn spelled_out(letter: char) -> Option<&'static str> {
         'ı' => "i",
         'ŧ' => "t",
         'ŋ' => "n",
+        // At the end of a word sigma has another shape.
+        'ς' => "σ",
         _ => return None,
     })
 }

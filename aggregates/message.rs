@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::claim::ClaimChange;
+use crate::folding::is_hidden;
 use crate::glue::cqrs_glue;
 use crate::ids::{AccountId, ContactId, ConversationId, MessageId};
 use crate::personal::Personal;
@@ -161,9 +162,13 @@ pub struct Message {
     pub status: Status,
 }
 
+fn shows_nothing(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_whitespace() || is_hidden(letter))
+}
+
 fn check(message: &OutboundMessage, max_text_chars: usize) -> Result<(), Error> {
     let text = message.text.known().map_or("", String::as_str);
-    if text.chars().all(|letter| letter.is_whitespace() || crate::folding::is_hidden(letter)) {
+    if shows_nothing(text) {
         return Err(Error::Empty);
     }
     let chars = text.chars().count();
@@ -171,8 +176,10 @@ fn check(message: &OutboundMessage, max_text_chars: usize) -> Result<(), Error> 
         return Err(Error::TooLong { chars, max: max_text_chars });
     }
     let button_fits = |button: &Button| {
-        let title = button.title.known().map_or("", String::as_str).trim();
-        (1..=MAX_BUTTON_CHARS).contains(&title.chars().count()) && (1..=255).contains(&button.id.chars().count())
+        let title = button.title.known().map_or("", String::as_str);
+        !shows_nothing(title)
+            && title.chars().count() <= MAX_BUTTON_CHARS
+            && (1..=255).contains(&button.id.chars().count())
     };
     let ids: std::collections::BTreeSet<&str> = message.buttons.iter().map(|button| button.id.as_str()).collect();
     let distinct = ids.len() == message.buttons.len();

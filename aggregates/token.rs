@@ -207,19 +207,21 @@ impl Root for Token {
                 if name.trim().is_empty() || name.chars().count() > 255 {
                     return Err(Error::InvalidName);
                 }
-                if self.digest == *digest && self.name == *name {
-                    return Ok(Vec::new());
-                }
-                if !self.name.is_empty() {
-                    return Err(Error::Exists);
-                }
-                Ok(vec![Event::TokenCreated {
+                let created = Event::TokenCreated {
                     name: name.clone(),
                     digest: digest.clone(),
                     permission: *permission,
                     scopes: scopes.clone(),
                     expires_at: *expires_at,
-                }])
+                };
+                if self.name.is_empty() {
+                    return Ok(vec![created]);
+                }
+                // Compared in full: nobody may take a token for a narrower one than it is.
+                let mut wanted = Self::default();
+                wanted.fold(&created);
+                wanted.revoked = self.revoked;
+                if *self == wanted { Ok(Vec::new()) } else { Err(Error::Exists) }
             }
             Command::Revoke if self.name.is_empty() => Err(Error::Unknown),
             Command::Revoke if self.revoked => Ok(Vec::new()),
