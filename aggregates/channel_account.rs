@@ -134,3 +134,44 @@ impl Root for ChannelAccount {
 }
 
 cqrs_glue!(ChannelAccount, Command, Event, Error, ChannelAccount);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{causes, holds, refuses};
+
+    fn connect(name: &str) -> Command {
+        Command::Connect { channel: Channel::Webchat, name: name.to_owned() }
+    }
+
+    fn connected(name: &str) -> Event {
+        Event::ChannelAccountConnected { channel: Channel::Webchat, name: name.to_owned() }
+    }
+
+    #[test]
+    fn an_account_is_connected_once_with_its_name_trimmed() {
+        causes::<ChannelAccount>(vec![], connect(" local "), vec![connected("local")]);
+    }
+
+    #[test]
+    fn a_name_has_1_to_255_visible_characters() {
+        for name in ["", " ", "\u{2060}", &"x".repeat(256)] {
+            refuses::<ChannelAccount>(vec![], connect(name), Error::InvalidName);
+        }
+    }
+
+    #[test]
+    fn an_account_is_not_connected_again_under_another_name() {
+        refuses::<ChannelAccount>(vec![connected("local")], connect("shop"), Error::Connected);
+    }
+
+    #[test]
+    fn an_address_is_claimed_without_regard_to_case_and_marks() {
+        holds::<ChannelAccount>(&[connected("Café")], &[address_claim(Channel::Webchat, "cafe")]);
+    }
+
+    #[test]
+    fn an_account_is_about_nobody() {
+        assert_eq!(ChannelAccount::subject(&connected("local"), Uuid::nil()), None);
+    }
+}

@@ -363,3 +363,7 @@ impl Root for Contact {
 }
 
 cqrs_glue!(Contact, Command, Event, Error, Contact);
+
+#[cfg(test)]
+#[path = "contact_tests.rs"]
+mod tests;
