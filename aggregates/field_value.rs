@@ -205,3 +205,7 @@ const fn expected(field_type: FieldType) -> &'static str {
         FieldType::List => "an array of up to 100 texts of up to 1,000 characters",
     }
 }
+
+#[cfg(test)]
+#[path = "field_value_tests.rs"]
+mod tests;
