@@ -85,3 +85,38 @@ pub enum ClaimChange {
         claim: Claim,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_never_prints_its_value() {
+        let claim = Claim::new(ClaimKind::ContactEmail, "ana@example.com");
+        assert_eq!(format!("{claim:?}"), "Claim(contact_email)");
+        let release = ClaimChange::Release { claim };
+        assert!(!format!("{release:#?}").contains("ana"));
+    }
+
+    #[test]
+    fn the_names_of_kinds_are_those_that_are_stored() {
+        use ClaimKind::{
+            AccountAddress, ContactEmail, ContactIdentity, ContactPhone, ConversationOf, FieldName, InboundMessage,
+            TagName, TokenDigest,
+        };
+        for (kind, name) in [
+            (TokenDigest, "token_digest"),
+            (TagName, "tag_name"),
+            (FieldName, "field_name"),
+            (AccountAddress, "account_address"),
+            (ContactIdentity, "contact_identity"),
+            (ContactEmail, "contact_email"),
+            (ContactPhone, "contact_phone"),
+            (ConversationOf, "conversation_of"),
+            (InboundMessage, "inbound_message"),
+        ] {
+            assert_eq!(kind.name(), name);
+            assert_eq!(serde_json::to_value(kind).expect("a JSON form"), name);
+        }
+    }
+}

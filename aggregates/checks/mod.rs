@@ -16,9 +16,9 @@ pub fn causes<R: Root>(given: Vec<R::Event>, command: R::Command, then: Vec<R::E
 where
     R::Command: Clone,
 {
-    let framework = || TestFramework::<R>::with(()).given(given.clone());
-    framework().when(command.clone()).then_expect_events(then.clone());
-    framework().and(then).when(command).then_expect_events(Vec::new());
+    let framework = || TestFramework::<R>::with(());
+    framework().given(given.clone()).when(command.clone()).then_expect_events(then.clone());
+    framework().given(given).and(then).when(command).then_expect_events(Vec::new());
 }
 
 /// Expects `command` to be refused with `error` after the events `given`.

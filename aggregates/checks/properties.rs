@@ -23,10 +23,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 /// Decides the commands one after the other, each twice; gives what was written and the state that was decided on in the end.
-fn carry_out<R: Root>(commands: &[R::Command]) -> (Vec<R::Event>, R)
-where
-    R: PartialEq + std::fmt::Debug,
-{
+fn carry_out<R: Root>(commands: &[R::Command]) -> (Vec<R::Event>, R) {
     let (mut written, mut state) = (Vec::new(), R::default());
     for command in commands {
         let Ok(events) = state.decide(command) else { continue };
