@@ -64,7 +64,7 @@ pub enum Event {
     ChannelAccountConnected {
         /// The channel.
         channel: Channel,
-        /// What it is called.
+        /// What it is called, trimmed.
         name: String,
     },
 }
@@ -109,13 +109,14 @@ impl Root for ChannelAccount {
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Error> {
         let Command::Connect { channel, name } = command;
+        let name = name.trim();
         if fold(name).is_empty() || name.chars().count() > 255 {
             return Err(Error::InvalidName);
         }
         if self.name.is_empty() {
-            return Ok(vec![Event::ChannelAccountConnected { channel: *channel, name: name.clone() }]);
+            return Ok(vec![Event::ChannelAccountConnected { channel: *channel, name: name.to_owned() }]);
         }
-        if self.channel == *channel && self.name == *name { Ok(Vec::new()) } else { Err(Error::Connected) }
+        if self.channel == *channel && self.name == name { Ok(Vec::new()) } else { Err(Error::Connected) }
     }
 
     fn claims(event: &Event, id: Uuid) -> Vec<ClaimChange> {
@@ -133,3 +134,44 @@ impl Root for ChannelAccount {
 }
 
 cqrs_glue!(ChannelAccount, Command, Event, Error, ChannelAccount);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{causes, holds, refuses};
+
+    fn connect(name: &str) -> Command {
+        Command::Connect { channel: Channel::Webchat, name: name.to_owned() }
+    }
+
+    fn connected(name: &str) -> Event {
+        Event::ChannelAccountConnected { channel: Channel::Webchat, name: name.to_owned() }
+    }
+
+    #[test]
+    fn an_account_is_connected_once_with_its_name_trimmed() {
+        causes::<ChannelAccount>(vec![], connect(" local "), vec![connected("local")]);
+    }
+
+    #[test]
+    fn a_name_has_1_to_255_visible_characters() {
+        for name in ["", " ", "\u{2060}", &"x".repeat(256)] {
+            refuses::<ChannelAccount>(vec![], connect(name), Error::InvalidName);
+        }
+    }
+
+    #[test]
+    fn an_account_is_not_connected_again_under_another_name() {
+        refuses::<ChannelAccount>(vec![connected("local")], connect("shop"), Error::Connected);
+    }
+
+    #[test]
+    fn an_address_is_claimed_without_regard_to_case_and_marks() {
+        holds::<ChannelAccount>(&[connected("Café")], &[address_claim(Channel::Webchat, "cafe")]);
+    }
+
+    #[test]
+    fn an_account_is_about_nobody() {
+        assert_eq!(ChannelAccount::subject(&connected("local"), Uuid::nil()), None);
+    }
+}

@@ -19,13 +19,13 @@ pub enum ClaimKind {
     AccountAddress,
     /// A person on a channel account, `<account id>/<provider's id>`; owned by the contact.
     ContactIdentity,
-    /// An e-mail address set by the workspace (not by the customer), folded; owned by the contact.
+    /// An e-mail address set by the workspace (not by the customer), in lower case; owned by the contact.
     ContactEmail,
     /// A phone number in E.164 set by the workspace, owned by the contact.
     ContactPhone,
     /// The conversation of a contact on an account, `<account id>/<contact id>`; owned by the conversation.
     ConversationOf,
-    /// A provider's message, `<account id>/<provider's sender id>/<provider's message id>`; owned by the conversation.
+    /// A provider's message, `<account id>/<length>/<provider's sender id>/<provider's message id>`; owned by the message.
     InboundMessage,
 }
 
@@ -84,4 +84,39 @@ pub enum ClaimChange {
         /// What is released.
         claim: Claim,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_never_prints_its_value() {
+        let claim = Claim::new(ClaimKind::ContactEmail, "ana@example.com");
+        assert_eq!(format!("{claim:?}"), "Claim(contact_email)");
+        let release = ClaimChange::Release { claim };
+        assert!(!format!("{release:#?}").contains("ana"));
+    }
+
+    #[test]
+    fn the_names_of_kinds_are_those_that_are_stored() {
+        use ClaimKind::{
+            AccountAddress, ContactEmail, ContactIdentity, ContactPhone, ConversationOf, FieldName, InboundMessage,
+            TagName, TokenDigest,
+        };
+        for (kind, name) in [
+            (TokenDigest, "token_digest"),
+            (TagName, "tag_name"),
+            (FieldName, "field_name"),
+            (AccountAddress, "account_address"),
+            (ContactIdentity, "contact_identity"),
+            (ContactEmail, "contact_email"),
+            (ContactPhone, "contact_phone"),
+            (ConversationOf, "conversation_of"),
+            (InboundMessage, "inbound_message"),
+        ] {
+            assert_eq!(kind.name(), name);
+            assert_eq!(serde_json::to_value(kind).expect("a JSON form"), name);
+        }
+    }
 }

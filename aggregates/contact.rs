@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::claim::{Claim, ClaimChange, ClaimKind};
 use crate::contact_attributes::{Attribute, Attributes};
 use crate::field_value::FieldValue;
-use crate::folding::fold;
 use crate::glue::cqrs_glue;
 use crate::ids::{AccountId, ContactId, FieldId, TagId};
 use crate::personal::Personal;
@@ -177,10 +176,10 @@ pub struct Contact {
     pub fields: BTreeMap<FieldId, Personal<FieldValue>>,
 }
 
-/// The claim on an e-mail address.
+/// The claim on an e-mail address: case does not matter, marks do. `jörg@` and `jorg@` are two mailboxes, and so are two domains.
 #[must_use]
 pub fn email_claim(email: &str) -> Claim {
-    Claim::new(ClaimKind::ContactEmail, fold(email))
+    Claim::new(ClaimKind::ContactEmail, email.to_lowercase())
 }
 
 /// The claim on a phone number in E.164.
@@ -241,9 +240,12 @@ impl Contact {
         attributes: &Attributes,
         identity: Option<&Identity>,
     ) -> Result<Vec<Event>, Error> {
+        let created = Event::ContactCreated { source, attributes: attributes.clone(), identity: identity.cloned() };
         if self.exists {
-            let same = self.attributes == *attributes && self.identities.iter().eq(identity);
-            return if same { Ok(Vec::new()) } else { Err(Error::Exists) };
+            // Compared as folded: a creation by somebody else would claim otherwise, so it is not the same.
+            let mut wanted = Self { tags: self.tags.clone(), fields: self.fields.clone(), ..Self::default() };
+            wanted.fold(&created);
+            return if *self == wanted { Ok(Vec::new()) } else { Err(Error::Exists) };
         }
         if !attributes.tells_who() && identity.is_none() {
             return Err(Error::Nameless);
@@ -251,7 +253,7 @@ impl Contact {
         if identity.is_some_and(|identity| !identity_fits(identity)) {
             return Err(Error::InvalidIdentity);
         }
-        Ok(vec![Event::ContactCreated { source, attributes: attributes.clone(), identity: identity.cloned() }])
+        Ok(vec![created])
     }
 
     fn update(&self, source: Source, set: &Attributes, clear: &BTreeSet<Attribute>) -> Result<Vec<Event>, Error> {
@@ -361,3 +363,7 @@ impl Root for Contact {
 }
 
 cqrs_glue!(Contact, Command, Event, Error, Contact);
+
+#[cfg(test)]
+#[path = "contact_tests.rs"]
+mod tests;

@@ -191,3 +191,105 @@ impl Root for Conversation {
 }
 
 cqrs_glue!(Conversation, Command, Event, Error, Conversation);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{causes, holds, refuses};
+
+    const CONTACT: ContactId = ContactId(Uuid::from_u128(2));
+    const ACCOUNT: AccountId = AccountId(Uuid::from_u128(3));
+
+    fn start(contact: ContactId, account: AccountId) -> Command {
+        Command::Start { contact, account }
+    }
+
+    fn started() -> Event {
+        Event::ConversationStarted { contact: CONTACT, account: ACCOUNT }
+    }
+
+    fn inbound(number: u128) -> InboundMessage {
+        InboundMessage {
+            message: MessageId(Uuid::from_u128(number)),
+            contact: CONTACT,
+            account: ACCOUNT,
+            text: "hello".to_owned().into(),
+            button: None,
+            reply_to: None,
+            user: "v1".to_owned().into(),
+            provider_message_id: format!("m{number}").into(),
+        }
+    }
+
+    fn received(number: u128) -> Event {
+        Event::MessageReceived(inbound(number))
+    }
+
+    #[test]
+    fn a_conversation_starts_once() {
+        causes::<Conversation>(vec![], start(CONTACT, ACCOUNT), vec![started()]);
+    }
+
+    #[test]
+    fn a_conversation_stays_with_its_contact_and_account() {
+        let (other_contact, other_account) = (ContactId(Uuid::from_u128(8)), AccountId(Uuid::from_u128(9)));
+        for command in [
+            start(other_contact, ACCOUNT),
+            start(CONTACT, other_account),
+            Command::Receive(InboundMessage { contact: other_contact, ..inbound(1) }),
+            Command::Receive(InboundMessage { account: other_account, ..inbound(1) }),
+        ] {
+            refuses::<Conversation>(vec![started()], command, Error::Elsewhere);
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_takes_nothing_in() {
+        refuses::<Conversation>(vec![], Command::Receive(inbound(1)), Error::Unknown);
+        refuses::<Conversation>(vec![], Command::MarkRead, Error::Unknown);
+    }
+
+    #[test]
+    fn a_message_is_received_once() {
+        causes::<Conversation>(vec![started(), received(1)], Command::Receive(inbound(2)), vec![received(2)]);
+    }
+
+    #[test]
+    fn what_was_unread_is_read_once() {
+        let read = |messages| Event::ConversationRead { contact: CONTACT, messages };
+        causes::<Conversation>(vec![started(), received(1), received(2)], Command::MarkRead, vec![read(2)]);
+        causes::<Conversation>(vec![started()], Command::MarkRead, vec![]);
+        causes::<Conversation>(vec![started(), received(1), read(1), received(2)], Command::MarkRead, vec![read(1)]);
+    }
+
+    #[test]
+    fn a_contact_has_one_conversation_on_an_account_and_a_message_is_taken_in_once() {
+        holds::<Conversation>(
+            &[started(), received(1)],
+            &[conversation_claim(ACCOUNT, CONTACT), inbound_claim(ACCOUNT, "v1", "m1")],
+        );
+        // The log answers a repeated delivery with the owner of the claim: the message.
+        let changes = Conversation::claims(&received(1), Uuid::nil());
+        assert!(matches!(&changes[..], [ClaimChange::Take { owner, .. }] if *owner == Uuid::from_u128(1)));
+    }
+
+    #[test]
+    fn a_senders_id_cannot_pass_for_another_sender_and_message() {
+        assert_ne!(inbound_claim(ACCOUNT, "a/b", "c"), inbound_claim(ACCOUNT, "a", "b/c"));
+        assert_ne!(inbound_claim(ACCOUNT, "1/a", "b"), inbound_claim(ACCOUNT, "1", "a/b"));
+    }
+
+    #[test]
+    fn a_forgotten_sender_claims_nothing() {
+        let erased = InboundMessage { user: Personal::Erased(true), ..inbound(1) };
+        holds::<Conversation>(&[Event::MessageReceived(erased)], &[]);
+    }
+
+    #[test]
+    fn every_event_is_about_the_contact() {
+        let read = Event::ConversationRead { contact: CONTACT, messages: 1 };
+        for event in [started(), received(1), read] {
+            assert_eq!(Conversation::subject(&event, Uuid::nil()), Some(CONTACT));
+        }
+    }
+}

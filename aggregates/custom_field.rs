@@ -121,3 +121,68 @@ impl Root for CustomField {
 }
 
 cqrs_glue!(CustomField, Command, Event, Error, CustomField);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{causes, holds, refuses};
+
+    fn create(name: &str, field_type: FieldType, description: Option<&str>) -> Command {
+        Command::Create { name: name.to_owned(), field_type, description: description.map(str::to_owned) }
+    }
+
+    fn created(name: &str, field_type: FieldType) -> Event {
+        Event::CustomFieldCreated { name: name.to_owned(), field_type, description: None }
+    }
+
+    #[test]
+    fn a_field_is_created_once_with_its_name_trimmed() {
+        causes::<CustomField>(
+            vec![],
+            create(" Size ", FieldType::Number, None),
+            vec![created("Size", FieldType::Number)],
+        );
+    }
+
+    #[test]
+    fn a_name_has_1_to_255_visible_characters() {
+        for name in ["", " ", "\u{feff}", &"x".repeat(256)] {
+            refuses::<CustomField>(vec![], create(name, FieldType::Text, None), Error::InvalidName);
+        }
+    }
+
+    #[test]
+    fn a_description_has_at_most_1000_characters() {
+        let (fits, too_long) = ("ä".repeat(1_000), "ä".repeat(1_001));
+        let description = Some(fits.clone());
+        causes::<CustomField>(
+            vec![],
+            create("Size", FieldType::Text, Some(&fits)),
+            vec![Event::CustomFieldCreated { name: "Size".to_owned(), field_type: FieldType::Text, description }],
+        );
+        let command = create("Size", FieldType::Text, Some(&too_long));
+        refuses::<CustomField>(vec![], command, Error::InvalidDescription);
+    }
+
+    #[test]
+    fn a_field_is_not_created_again_otherwise() {
+        let given = || vec![created("Size", FieldType::Text)];
+        for command in [
+            create("Size", FieldType::Number, None),
+            create("Sizes", FieldType::Text, None),
+            create("Size", FieldType::Text, Some("what they wear")),
+        ] {
+            refuses::<CustomField>(given(), command, Error::Exists);
+        }
+    }
+
+    #[test]
+    fn a_name_is_claimed_without_regard_to_case_and_marks() {
+        holds::<CustomField>(&[created("Größe", FieldType::Text)], &[name_claim("GROSSE")]);
+    }
+
+    #[test]
+    fn a_field_is_about_nobody() {
+        assert_eq!(CustomField::subject(&created("Size", FieldType::Text), Uuid::nil()), None);
+    }
+}

@@ -110,7 +110,7 @@ macro_rules! events {
                 version: u16,
                 payload: Value,
             ) -> Result<Self, DecodeError> {
-                if version > VERSION || !Self::names().any(|known| known == (stream_type, name)) {
+                if !(1..=VERSION).contains(&version) || !Self::names().any(|known| known == (stream_type, name)) {
                     return Err(DecodeError::Unknown { name: name.to_owned(), version });
                 }
                 let malformed = |error: serde_json::Error| DecodeError::Malformed {
@@ -118,9 +118,15 @@ macro_rules! events {
                     // The position in the text only: the message of serde may quote values.
                     reason: format!("{:?} at column {}", error.classify(), error.column()),
                 };
-                match stream_type {
-                    $(StreamType::$kind => serde_json::from_value::<$event>(payload).map(Self::$kind).map_err(malformed),)*
+                let event = match stream_type {
+                    $(StreamType::$kind => serde_json::from_value::<$event>(payload).map(Self::$kind).map_err(malformed)?,)*
+                };
+                // The name stands beside the payload as well as in it; a log in which they differ was tampered with.
+                if event.name() != name {
+                    let reason = "the payload is of another event".to_owned();
+                    return Err(DecodeError::Malformed { name: name.to_owned(), reason });
                 }
+                Ok(event)
             }
         }
     };

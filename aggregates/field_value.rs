@@ -1,14 +1,19 @@
 //! The types that a custom field's values have, and how a JSON value becomes one of them.
 
+use std::fmt;
+
 use jiff::civil;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contact_address::{parse_email, parse_phone};
+use crate::folding::is_hidden;
 
 /// The longest text, in characters.
 pub const MAX_TEXT_CHARS: usize = 10_000;
+/// The longest address, in bytes.
+pub const MAX_URL_BYTES: usize = 2_048;
 /// The most items of a list.
 pub const MAX_LIST_ITEMS: usize = 100;
 
@@ -54,7 +59,7 @@ pub enum FieldType {
 }
 
 /// A custom field's value, in the one spelling in which it is stored. Stored form: never edited.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "value", rename_all = "lowercase")]
 pub enum FieldValue {
     /// Text.
@@ -103,23 +108,27 @@ impl FieldValue {
             (FieldType::Text, Value::String(text)) => {
                 (text.chars().count() <= MAX_TEXT_CHARS).then(|| Self::Text(text.clone()))
             }
-            (FieldType::Number, Value::Number(number)) => Some(Self::Number(number.clone())),
+            (FieldType::Number, Value::Number(number)) => Some(Self::Number(one_spelling(number))),
             (FieldType::Boolean, Value::Bool(truth)) => Some(Self::Boolean(*truth)),
             (FieldType::Date, Value::String(text)) => {
                 let day: civil::Date = text.parse().ok()?;
-                // The parser also takes a date with a time; the day alone is meant here.
-                (text.len() == 10).then(|| Self::Date(day.to_string()))
+                // The parser also takes a date with a time, or without dashes; here a day has one spelling.
+                (day.to_string() == *text).then(|| Self::Date(text.clone()))
             }
             (FieldType::DateTime, Value::String(text)) => {
                 text.parse::<jiff::Timestamp>().ok().map(|moment| Self::DateTime(moment.to_string()))
             }
             (FieldType::Time, Value::String(text)) => {
-                text.parse::<civil::Time>().ok().map(|time| Self::Time(time.strftime("%H:%M:%S").to_string()))
+                // The parser also takes a date before the time and a fraction of a second, and would drop them silently.
+                let time = text.parse::<civil::Time>().ok()?;
+                let full = time.strftime("%H:%M:%S").to_string();
+                (full == *text || (text.len() == 5 && full == format!("{text}:00"))).then_some(Self::Time(full))
             }
             (FieldType::Url, Value::String(text)) => {
                 let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-                let fits = !rest.is_empty() && text.len() <= 2_048 && !text.contains(char::is_whitespace);
-                fits.then(|| Self::Url(text.clone()))
+                let has_host = !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':', '@']);
+                let shows_all = !text.contains(|letter: char| letter.is_whitespace() || is_hidden(letter));
+                (has_host && shows_all && text.len() <= MAX_URL_BYTES).then(|| Self::Url(text.clone()))
             }
             (FieldType::Email, Value::String(text)) => parse_email(text).map(Self::Email),
             (FieldType::Phone, Value::String(text)) => parse_phone(text).map(Self::Phone),
@@ -149,6 +158,39 @@ impl FieldValue {
     }
 }
 
+/// Never prints the value: it is about a person.
+impl fmt::Debug for FieldValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Text(_) => "Text(…)",
+            Self::Number(_) => "Number(…)",
+            Self::Boolean(_) => "Boolean(…)",
+            Self::Date(_) => "Date(…)",
+            Self::DateTime(_) => "DateTime(…)",
+            Self::Time(_) => "Time(…)",
+            Self::Url(_) => "Url(…)",
+            Self::Email(_) => "Email(…)",
+            Self::Phone(_) => "Phone(…)",
+            Self::List(_) => "List(…)",
+        })
+    }
+}
+
+/// The integers up to this size that a float holds exactly (2^53).
+const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// Writes a float without a fraction as the integer that it is: 1.0 and 1 are one value, and so are -0.0 and 0.
+fn one_spelling(number: &serde_json::Number) -> serde_json::Number {
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= EXACT_INTEGER => {
+            #[expect(clippy::cast_possible_truncation, reason = "an integer of at most 53 bit")]
+            let integer = float as i64;
+            integer.into()
+        }
+        _ => number.clone(),
+    }
+}
+
 const fn expected(field_type: FieldType) -> &'static str {
     match field_type {
         FieldType::Text => "a text of up to 10,000 characters",
@@ -163,3 +205,7 @@ const fn expected(field_type: FieldType) -> &'static str {
         FieldType::List => "an array of up to 100 texts of up to 1,000 characters",
     }
 }
+
+#[cfg(test)]
+#[path = "field_value_tests.rs"]
+mod tests;

@@ -26,3 +26,6 @@ pub mod workspace;
 pub use event::{DecodeError, Event, Recorded};
 pub use personal::Personal;
 pub use root::Root;
+
+#[cfg(test)]
+mod checks;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::claim::ClaimChange;
+use crate::folding::is_hidden;
 use crate::glue::cqrs_glue;
 use crate::ids::{AccountId, ContactId, ConversationId, MessageId};
 use crate::personal::Personal;
@@ -161,9 +162,13 @@ pub struct Message {
     pub status: Status,
 }
 
+fn shows_nothing(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_whitespace() || is_hidden(letter))
+}
+
 fn check(message: &OutboundMessage, max_text_chars: usize) -> Result<(), Error> {
     let text = message.text.known().map_or("", String::as_str);
-    if text.chars().all(|letter| letter.is_whitespace() || crate::folding::is_hidden(letter)) {
+    if shows_nothing(text) {
         return Err(Error::Empty);
     }
     let chars = text.chars().count();
@@ -171,8 +176,10 @@ fn check(message: &OutboundMessage, max_text_chars: usize) -> Result<(), Error> 
         return Err(Error::TooLong { chars, max: max_text_chars });
     }
     let button_fits = |button: &Button| {
-        let title = button.title.known().map_or("", String::as_str).trim();
-        (1..=MAX_BUTTON_CHARS).contains(&title.chars().count()) && (1..=255).contains(&button.id.chars().count())
+        let title = button.title.known().map_or("", String::as_str);
+        !shows_nothing(title)
+            && title.chars().count() <= MAX_BUTTON_CHARS
+            && (1..=255).contains(&button.id.chars().count())
     };
     let ids: std::collections::BTreeSet<&str> = message.buttons.iter().map(|button| button.id.as_str()).collect();
     let distinct = ids.len() == message.buttons.len();
@@ -247,3 +254,115 @@ impl Root for Message {
 }
 
 cqrs_glue!(Message, Command, Event, Error, Message);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{causes, holds, refuses};
+
+    const CONTACT: ContactId = ContactId(Uuid::from_u128(2));
+    const CONVERSATION: ConversationId = ConversationId(Uuid::from_u128(1));
+
+    fn outbound(text: &str, buttons: &[(&str, &str)]) -> OutboundMessage {
+        let button = |(id, title): &(&str, &str)| Button { id: (*id).to_owned(), title: (*title).to_owned().into() };
+        OutboundMessage {
+            conversation: CONVERSATION,
+            contact: CONTACT,
+            account: AccountId(Uuid::from_u128(3)),
+            text: text.to_owned().into(),
+            buttons: buttons.iter().map(button).collect(),
+            reply_to: None,
+        }
+    }
+
+    fn queue(message: OutboundMessage) -> Command {
+        Command::Queue { message, max_text_chars: 10 }
+    }
+
+    fn queued() -> Event {
+        Event::MessageQueued(outbound("hello", &[]))
+    }
+
+    fn advance(status: Status) -> Command {
+        Command::Advance { status }
+    }
+
+    const SENT: Event = Event::MessageSent { conversation: CONVERSATION, contact: CONTACT };
+    const DELIVERED: Event = Event::MessageDelivered { conversation: CONVERSATION, contact: CONTACT };
+    const READ: Event = Event::MessageRead { conversation: CONVERSATION, contact: CONTACT };
+
+    #[test]
+    fn a_message_is_queued_once() {
+        causes::<Message>(vec![], queue(outbound("hello", &[])), vec![queued()]);
+        let buttons = outbound("ok?", &[("y", "Yes"), ("n", "No"), ("l", &"ä".repeat(80))]);
+        causes::<Message>(vec![], queue(buttons.clone()), vec![Event::MessageQueued(buttons)]);
+    }
+
+    #[test]
+    fn a_queued_message_does_not_become_another() {
+        refuses::<Message>(vec![queued()], queue(outbound("bye", &[])), Error::Exists);
+    }
+
+    #[test]
+    fn a_message_shows_something() {
+        for text in ["", " \n", "\u{200b}\u{e0041}"] {
+            refuses::<Message>(vec![], queue(outbound(text, &[])), Error::Empty);
+        }
+        let erased = OutboundMessage { text: Personal::Erased(true), ..outbound("", &[]) };
+        refuses::<Message>(vec![], queue(erased), Error::Empty);
+    }
+
+    #[test]
+    fn a_text_is_counted_in_characters() {
+        let fits = outbound(&"😀".repeat(10), &[]);
+        causes::<Message>(vec![], queue(fits.clone()), vec![Event::MessageQueued(fits)]);
+        let error = Error::TooLong { chars: 11, max: 10 };
+        refuses::<Message>(vec![], queue(outbound(&"x".repeat(11), &[])), error);
+    }
+
+    #[test]
+    fn buttons_are_few_and_tell_apart_what_they_say() {
+        let (long, padded) = ("x".repeat(256), format!("{}x", " ".repeat(80)));
+        for buttons in [
+            &[("a", "A"), ("b", "B"), ("c", "C"), ("d", "D")][..],
+            &[("a", "A"), ("a", "B")],
+            &[("", "A")],
+            &[(long.as_str(), "A")],
+            &[("a", " ")],
+            &[("a", "\u{200b}")],
+            &[("a", &long[..81])],
+            &[("a", &padded)],
+        ] {
+            refuses::<Message>(vec![], queue(outbound("ok?", buttons)), Error::InvalidButtons);
+        }
+    }
+
+    #[test]
+    fn each_receipt_is_taken_once() {
+        causes::<Message>(vec![queued()], advance(Status::Sent), vec![SENT]);
+        causes::<Message>(vec![queued(), SENT], advance(Status::Delivered), vec![DELIVERED]);
+        causes::<Message>(vec![queued(), SENT, DELIVERED], advance(Status::Read), vec![READ]);
+    }
+
+    #[test]
+    fn receipts_may_skip_and_come_late_but_never_go_back() {
+        causes::<Message>(vec![queued()], advance(Status::Read), vec![READ]);
+        for late in [Status::None, Status::Queued, Status::Sent, Status::Delivered, Status::Read] {
+            causes::<Message>(vec![queued(), READ], advance(late), vec![]);
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_does_not_advance() {
+        refuses::<Message>(vec![], advance(Status::Sent), Error::Unknown);
+    }
+
+    #[test]
+    fn a_message_claims_nothing_and_is_about_its_contact() {
+        let events = [queued(), SENT, DELIVERED, READ];
+        holds::<Message>(&events, &[]);
+        for event in events {
+            assert_eq!(Message::subject(&event, Uuid::nil()), Some(CONTACT));
+        }
+    }
+}

@@ -48,3 +48,18 @@ impl<T> fmt::Debug for Personal<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_stands_in_json_under_the_member_that_the_log_seals() {
+        let known = Personal::Known("Ana".to_owned());
+        assert_eq!(serde_json::to_value(&known).expect("a JSON form"), json!({ PERSONAL_MEMBER: "Ana" }));
+        let erased: Personal<String> = serde_json::from_value(json!({ ERASED_MEMBER: true })).expect("a stored form");
+        assert_eq!((erased.known(), known.known().map(String::as_str)), (None, Some("Ana")));
+    }
+}

@@ -75,3 +75,23 @@ impl StreamType {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_type_is_found_under_the_name_that_is_stored() {
+        for kind in StreamType::ALL {
+            assert_eq!(serde_json::to_value(kind).expect("a JSON form"), kind.name());
+            assert_eq!(StreamType::from_name(kind.name()), Some(kind));
+        }
+        assert_eq!(StreamType::from_name("Contact"), None);
+    }
+
+    #[test]
+    fn ids_tell_their_stream_types_apart() {
+        let prefixes: std::collections::BTreeSet<_> = StreamType::ALL.map(StreamType::prefix).into();
+        assert_eq!(prefixes.len(), StreamType::ALL.len());
+    }
+}

@@ -97,3 +97,46 @@ impl Root for Tag {
 }
 
 cqrs_glue!(Tag, Command, Event, Error, Tag);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{causes, holds, refuses};
+
+    fn create(name: &str) -> Command {
+        Command::Create { name: name.to_owned() }
+    }
+
+    fn created(name: &str) -> Event {
+        Event::TagCreated { name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_tag_is_created_once_with_its_name_trimmed() {
+        causes::<Tag>(vec![], create(" VIP\n"), vec![created("VIP")]);
+        causes::<Tag>(vec![], create(&"x".repeat(255)), vec![created(&"x".repeat(255))]);
+    }
+
+    #[test]
+    fn a_name_has_1_to_255_visible_characters() {
+        for name in ["", "  ", "\u{200b}\u{e0041}", "\u{301}", &"x".repeat(256)] {
+            refuses::<Tag>(vec![], create(name), Error::InvalidName);
+        }
+    }
+
+    #[test]
+    fn a_tag_is_not_created_again_under_another_name() {
+        refuses::<Tag>(vec![created("VIP")], create("vip"), Error::Exists);
+    }
+
+    #[test]
+    fn a_name_is_claimed_without_regard_to_case_and_marks() {
+        holds::<Tag>(&[created("Café")], &[name_claim("CAFE")]);
+        assert_ne!(name_claim("दिन"), name_claim("दान"), "vowel signs tell words apart");
+    }
+
+    #[test]
+    fn a_tag_is_about_nobody() {
+        assert_eq!(Tag::subject(&created("VIP"), Uuid::nil()), None);
+    }
+}

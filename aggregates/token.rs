@@ -207,19 +207,21 @@ impl Root for Token {
                 if name.trim().is_empty() || name.chars().count() > 255 {
                     return Err(Error::InvalidName);
                 }
-                if self.digest == *digest && self.name == *name {
-                    return Ok(Vec::new());
-                }
-                if !self.name.is_empty() {
-                    return Err(Error::Exists);
-                }
-                Ok(vec![Event::TokenCreated {
+                let created = Event::TokenCreated {
                     name: name.clone(),
                     digest: digest.clone(),
                     permission: *permission,
                     scopes: scopes.clone(),
                     expires_at: *expires_at,
-                }])
+                };
+                if self.name.is_empty() {
+                    return Ok(vec![created]);
+                }
+                // Compared in full: nobody may take a token for a narrower one than it is.
+                let mut wanted = Self::default();
+                wanted.fold(&created);
+                wanted.revoked = self.revoked;
+                if *self == wanted { Ok(Vec::new()) } else { Err(Error::Exists) }
             }
             Command::Revoke if self.name.is_empty() => Err(Error::Unknown),
             Command::Revoke if self.revoked => Ok(Vec::new()),
@@ -245,3 +247,76 @@ impl Root for Token {
 }
 
 cqrs_glue!(Token, Command, Event, Error, Token);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{causes, holds, refuses};
+
+    fn create(name: &str, permission: Permission, scopes: &[Scope], expires_at: Option<i64>) -> Command {
+        let (name, digest) = (name.to_owned(), "0a".repeat(32));
+        Command::Create { name, digest, permission, scopes: scopes.to_vec(), expires_at }
+    }
+
+    fn created(expires_at: Option<i64>) -> Event {
+        let (name, digest, scopes) = ("ci".to_owned(), "0a".repeat(32), vec![Scope::ContactsRead]);
+        Event::TokenCreated { name, digest, permission: Permission::ReadOnly, scopes, expires_at }
+    }
+
+    #[test]
+    fn a_token_is_created_once() {
+        causes::<Token>(
+            vec![],
+            create("ci", Permission::ReadOnly, &[Scope::ContactsRead], Some(9)),
+            vec![created(Some(9))],
+        );
+    }
+
+    #[test]
+    fn a_name_has_1_to_255_characters() {
+        for name in ["", " ", &"x".repeat(256)] {
+            refuses::<Token>(vec![], create(name, Permission::Full, &[], None), Error::InvalidName);
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_created_again_with_other_rights() {
+        for command in [
+            create("cd", Permission::ReadOnly, &[Scope::ContactsRead], Some(9)),
+            create("ci", Permission::Full, &[Scope::ContactsRead], Some(9)),
+            create("ci", Permission::ReadOnly, &[], Some(9)),
+            create("ci", Permission::ReadOnly, &[Scope::ContactsRead], None),
+        ] {
+            refuses::<Token>(vec![created(Some(9))], command, Error::Exists);
+        }
+    }
+
+    #[test]
+    fn a_token_is_revoked_once() {
+        causes::<Token>(vec![created(None)], Command::Revoke, vec![Event::TokenRevoked {}]);
+        refuses::<Token>(vec![], Command::Revoke, Error::Unknown);
+    }
+
+    #[test]
+    fn creating_a_revoked_token_again_does_not_revive_it() {
+        let given = vec![created(None), Event::TokenRevoked {}];
+        causes::<Token>(given, create("ci", Permission::ReadOnly, &[Scope::ContactsRead], None), vec![]);
+    }
+
+    #[test]
+    fn a_revoked_token_keeps_its_digest() {
+        holds::<Token>(&[created(None), Event::TokenRevoked {}], &[digest_claim(&"0a".repeat(32))]);
+        assert_eq!(Token::subject(&created(None), Uuid::nil()), None);
+    }
+
+    #[test]
+    fn a_token_lets_in_until_it_expires_or_is_revoked() {
+        let mut token = Token::default();
+        assert!(!token.is_valid_at(0), "a token that never began");
+        token.fold(&created(Some(9)));
+        assert!(token.is_valid_at(8));
+        assert!(!token.is_valid_at(9));
+        token.fold(&Event::TokenRevoked {});
+        assert!(!token.is_valid_at(8));
+    }
+}

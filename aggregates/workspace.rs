@@ -102,3 +102,41 @@ impl Root for Workspace {
 }
 
 cqrs_glue!(Workspace, Command, Event, Error, Workspace);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::{causes, holds, refuses};
+
+    fn create(name: &str, timezone: &str) -> Command {
+        Command::Create { name: name.to_owned(), timezone: timezone.to_owned(), language: "en".to_owned() }
+    }
+
+    fn created(name: &str) -> Event {
+        Event::WorkspaceCreated { name: name.to_owned(), timezone: "Etc/UTC".to_owned(), language: "en".to_owned() }
+    }
+
+    #[test]
+    fn a_workspace_is_created_once() {
+        causes::<Workspace>(vec![], create("Shop", "Etc/UTC"), vec![created("Shop")]);
+    }
+
+    #[test]
+    fn a_name_has_1_to_255_characters() {
+        for name in ["", " \t", &"x".repeat(256)] {
+            refuses::<Workspace>(vec![], create(name, "Etc/UTC"), Error::InvalidName);
+        }
+    }
+
+    #[test]
+    fn a_workspace_is_not_created_again_otherwise() {
+        refuses::<Workspace>(vec![created("Shop")], create("Store", "Etc/UTC"), Error::Exists);
+        refuses::<Workspace>(vec![created("Shop")], create("Shop", "Europe/Berlin"), Error::Exists);
+    }
+
+    #[test]
+    fn a_workspace_claims_nothing_and_is_about_nobody() {
+        holds::<Workspace>(&[created("Shop")], &[]);
+        assert_eq!(Workspace::subject(&created("Shop"), Uuid::nil()), None);
+    }
+}
