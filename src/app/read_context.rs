@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aggregates::ids::WorkspaceId;
 use projections::Reader;
+use projections::database::Connection;
 use tokio::time::Instant;
 
 use super::App;
@@ -14,8 +15,9 @@ use crate::problem::{Code, Problem};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a query reads from.
-#[derive(Debug)]
 pub struct ReadContext {
+    /// The program, for the parts of a query that read the log.
+    pub app: Arc<App>,
     /// The workspace.
     pub workspace: WorkspaceId,
     /// The position that the rows show.
@@ -24,6 +26,13 @@ pub struct ReadContext {
     pub stale: bool,
     /// The connection that queries take.
     pub reader: Reader,
+}
+
+impl ReadContext {
+    /// What queries take: the connection, and the workspace that they are limited to.
+    pub fn rows(&mut self) -> (&mut Connection, WorkspaceId) {
+        (self.reader.connection(), self.workspace)
+    }
 }
 
 impl App {
@@ -50,7 +59,7 @@ impl App {
         let tables = self.projector.tables();
         let mut reader = tables.read().await.map_err(unreadable)?;
         let position = reader.position(workspace).await.map_err(unreadable)?;
-        Ok(ReadContext { workspace, position, stale: position < wanted, reader })
+        Ok(ReadContext { app: Arc::clone(self), workspace, position, stale: position < wanted, reader })
     }
 }
 

@@ -156,7 +156,8 @@ impl App {
                 unit,
             })));
         }
-        let (append, keys) = self.append_unit(&unit, request, &outcome).await?;
+        let kept = serde_json::to_vec(&outcome).map_err(|error| Problem::internal(&error))?;
+        let (append, keys) = self.append_unit(&unit, request, kept).await?;
         match self.log.append(append).await? {
             Ok(appended) => {
                 for (subject, key) in keys {
@@ -232,11 +233,11 @@ impl App {
     }
 
     /// Seals the unit's events and puts together what is appended; gives the new contacts' keys, to be kept once it is on disk.
-    async fn append_unit<T: Serialize>(
+    async fn append_unit(
         &self,
         unit: &UnitOfWork,
         request: &TransactionRequest,
-        outcome: &T,
+        outcome: Vec<u8>,
     ) -> Result<(AppendUnit, HashMap<Uuid, Arc<SubjectKey>>), Problem> {
         let workspace = unit.workspace();
         let key_hash = request.idempotency_key.as_ref().map(|key| self.log.master().hash_idempotency_key(key));
@@ -276,7 +277,7 @@ impl App {
                 scope: scope(unit.caller(), request),
                 key_hash,
                 fingerprint: request.fingerprint,
-                outcome: serde_json::to_vec(outcome).map_err(|error| Problem::internal(&error))?,
+                outcome,
                 kept_us: request.kept_us,
             }),
         };
