@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::claim::{Claim, ClaimChange, ClaimKind};
 use crate::folding::fold;
 use crate::glue::cqrs_glue;
-use crate::ids::ContactId;
+use crate::ids::{AccountId, ContactId};
 use crate::root::Root;
 use crate::stream::StreamType;
 
@@ -89,7 +89,7 @@ pub struct ChannelAccount {
     pub name: String,
 }
 
-/// The claim on an account's address.
+/// The claim on an account's public address: its name, or its id.
 #[must_use]
 pub fn address_claim(channel: Channel, name: &str) -> Claim {
     Claim::new(ClaimKind::AccountAddress, format!("{}/{}", channel.name(), fold(name)))
@@ -121,7 +121,11 @@ impl Root for ChannelAccount {
 
     fn claims(event: &Event, id: Uuid) -> Vec<ClaimChange> {
         let Event::ChannelAccountConnected { channel, name } = event;
-        vec![ClaimChange::Take { claim: address_claim(*channel, name), owner: id }]
+        // Customers and providers reach it under its name, or under its id where several workspaces use one name.
+        let addresses = [name.clone(), AccountId(id).to_string()];
+        addresses
+            .map(|address| ClaimChange::Take { claim: address_claim(*channel, &address), owner: id })
+            .into()
     }
 
     fn subject(_: &Event, _: Uuid) -> Option<ContactId> {

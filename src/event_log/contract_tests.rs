@@ -206,8 +206,8 @@ async fn a_claim_has_one_owner_at_a_time<S: Subject>() {
     let gives = claiming(one, &[(9, None)]);
     let answers = store.append(&[&gives, &steals], 1).await.expect("written");
     assert!(answers.iter().all(Result::is_ok));
-    assert_eq!(store.claim_owner(WORKSPACE, ClaimKind::TagName, [9; 32]).await.expect("readable"), Some(two));
-    assert_eq!(store.claim_owner(WORKSPACE, ClaimKind::TagName, [8; 32]).await.expect("readable"), Some(one));
+    assert_eq!(store.claim_owner(WORKSPACE, ClaimKind::TagName, [9; 32]).await.expect("readable"), Some((two, 5)));
+    assert_eq!(store.claim_owner(WORKSPACE, ClaimKind::TagName, [8; 32]).await.expect("readable"), Some((one, 3)));
     assert_eq!(store.claim_owner(OTHER, ClaimKind::TagName, [9; 32]).await.expect("readable"), None);
 }
 

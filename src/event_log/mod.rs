@@ -106,6 +106,14 @@ impl EventLog {
     /// # Errors
     /// When the database cannot be read.
     pub async fn claim_owner(&self, workspace: WorkspaceId, claim: &Claim) -> Result<Option<Uuid>, LogError> {
+        Ok(self.claim_holder(workspace, claim).await?.map(|(owner, _)| owner))
+    }
+
+    /// The same with the position of the event that took the claim.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn claim_holder(&self, workspace: WorkspaceId, claim: &Claim) -> Result<Option<(Uuid, u64)>, LogError> {
         self.store.claim_owner(workspace, claim.kind, self.master.hash_claim(claim)).await
     }
 

@@ -72,13 +72,13 @@ pub trait LogStore: Send + Sync + 'static {
         streams: &'a [Uuid],
     ) -> BoxFuture<'a, Result<Vec<u64>, LogError>>;
 
-    /// Who holds a claim in a workspace.
+    /// Who holds a claim in a workspace, and the position of the event that took it.
     fn claim_owner(
         &self,
         workspace: WorkspaceId,
         kind: ClaimKind,
         hash: Hash,
-    ) -> BoxFuture<'_, Result<Option<Uuid>, LogError>>;
+    ) -> BoxFuture<'_, Result<Option<(Uuid, u64)>, LogError>>;
 
     /// Who holds a claim on a token's digest or an account's address, in whichever workspace; of several the oldest workspace.
     fn claim_owner_anywhere(

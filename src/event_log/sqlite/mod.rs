@@ -110,7 +110,7 @@ impl LogStore for SqliteLog {
         workspace: WorkspaceId,
         kind: ClaimKind,
         hash: Hash,
-    ) -> BoxFuture<'_, Result<Option<Uuid>, LogError>> {
+    ) -> BoxFuture<'_, Result<Option<(Uuid, u64)>, LogError>> {
         read::claim_owner(&self.readers, workspace, kind, hash).boxed()
     }
 

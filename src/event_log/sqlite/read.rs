@@ -114,15 +114,15 @@ pub(super) async fn claim_owner(
     workspace: WorkspaceId,
     kind: ClaimKind,
     hash: Hash,
-) -> Result<Option<Uuid>, LogError> {
-    let row: Option<(Uuid,)> =
-        sqlx::query_as("select owner from claims where workspace = $1 and kind = $2 and hash = $3")
+) -> Result<Option<(Uuid, u64)>, LogError> {
+    let row: Option<(Uuid, i64)> =
+        sqlx::query_as("select owner, position from claims where workspace = $1 and kind = $2 and hash = $3")
             .bind(workspace.0)
             .bind(kind.name())
             .bind(hash.as_slice())
             .fetch_optional(readers)
             .await?;
-    Ok(row.map(|(owner,)| owner))
+    Ok(row.map(|(owner, position)| (owner, u64::try_from(position).unwrap_or_default())))
 }
 
 pub(super) async fn claim_owner_anywhere(
