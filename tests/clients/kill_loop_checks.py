@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.folder import Folder
-from harness.plain_calls import Unavailable, call
+from harness.plain_calls import call
+from harness.raw_http import Unavailable
 from harness.story import check, equal
 from harness.visitor import Visitor
 from kill_loop_writers import Marks, Talker, Writer

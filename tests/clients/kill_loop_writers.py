@@ -9,8 +9,8 @@ import threading
 import time
 from typing import Any
 
-from harness.plain_calls import Unavailable, call
-from harness.raw_http import Refused
+from harness.plain_calls import call
+from harness.raw_http import Refused, Unavailable
 from harness.visitor import Visitor
 
 CALL_SECONDS = 10.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import signal
 import sys
 import time
@@ -60,6 +61,8 @@ def main() -> int:
     if options.list:
         print("\n".join(story.sentence for story in chosen))
         return 0
+    # The library warns of tools that may be called though they are not listed: that is our rule (toolsets bound lists, not calls).
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGALRM, overdue)
     failed = 0
     for story in chosen:

@@ -3,12 +3,13 @@ over what is sent."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from typing import Any
 
 from .answer import Answer, ProtocolError
-from .raw_http import Response, request
+from .raw_http import Response, Unavailable, request
 
 REVISION = "2026-07-28"
 _NUMBERS = itertools.count(1)
@@ -51,14 +52,6 @@ def rpc_reply(response: Response) -> dict[str, Any]:
     return response.json()
 
 
-class Unavailable(ConnectionError):
-    """The server said that it cannot answer now; the same call may be repeated after `delay_seconds`."""
-
-    def __init__(self, delay_seconds: float) -> None:
-        super().__init__(f"unavailable, again in {delay_seconds} s")
-        self.delay_seconds = delay_seconds
-
-
 def call(address: str, token: str, tool: str, seconds: float = 10.0, **arguments: Any) -> Answer:
     """Calls a tool. Raises `Refused` when no whole answer comes, `Unavailable` when the same call should be repeated later, and
     `ProtocolError` for a JSON-RPC error."""
@@ -80,3 +73,21 @@ def call(address: str, token: str, tool: str, seconds: float = 10.0, **arguments
         if problem["code"] in ("rate_limited", "unavailable", "in_progress"):
             raise Unavailable(problem.get("retryAfterMs", 100) / 1000)
     return answer
+
+
+class PlainAssistant:
+    """An `Assistant` over plain calls, whose failures stay its own: the Python client's transport would cancel the whole task."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self._address = address
+        self._token = token
+
+    async def list_tools(self) -> list[dict[str, Any]]:
+        """See `Assistant`. The list has one page."""
+        body, headers = stateless("tools/list")
+        headers["Authorization"] = f"Bearer {self._token}"
+        return rpc_reply(await asyncio.to_thread(request, self._address, "POST", "/mcp", body, headers))["result"]["tools"]
+
+    async def call(self, tool: str, **arguments: Any) -> Answer:
+        """See `Assistant`."""
+        return await asyncio.to_thread(lambda: call(self._address, self._token, tool, **arguments))

@@ -19,6 +19,14 @@ class Refused(ConnectionError):
     """There was no answer: nothing listens, or the connection broke before the answer was whole."""
 
 
+class Unavailable(ConnectionError):
+    """The server said that it cannot answer now; the same request may be repeated after `delay_seconds`."""
+
+    def __init__(self, delay_seconds: float) -> None:
+        super().__init__(f"unavailable, again in {delay_seconds} s")
+        self.delay_seconds = delay_seconds
+
+
 @dataclasses.dataclass(frozen=True)
 class Response:
     """A whole answer. Header names are in lower case."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .raw_http import EventStream, Refused, Response, request
+from .raw_http import EventStream, Refused, Response, Unavailable, request
 
 # A stream on which nothing comes for so long is opened anew. The server gives a sign of life every 15 s.
 SILENCE_SECONDS = 60.0
@@ -50,8 +50,11 @@ class Visitor:
         return {"Authorization": f"Bearer {self.secret}"}
 
     def post(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Sends a message as it is; returns `messageId` and `position`. Raises `Refused` when no answer comes."""
+        """Sends a message as it is; returns `messageId` and `position`. Raises `Refused` when no answer comes, `Unavailable` when
+        the same should be sent again later."""
         answer = self._request("POST", "/messages", message, self._authorization())
+        if answer.status in (429, 503):
+            raise Unavailable(float(answer.headers.get("retry-after", "0.1")))
         assert answer.status == 202, answer
         return answer.json()
 

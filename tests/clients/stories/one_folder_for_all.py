@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.answer import Assistant
-from harness.doors import Place
 from harness.folder import Folder, Workspace
+from harness.plain_calls import PlainAssistant
 from harness.python_clients import over_http, over_stdio
 from harness.server import Server
 from harness.story import Stage, check, equal, story
@@ -90,9 +90,7 @@ async def killing_the_holder(stage: Stage, order: str) -> None:
         for name in ("web", "one", "two") if order.startswith("the server") else ("one", "two", "web"):
             if name == "web":
                 server = stack.enter_context(Server(folder))
-                place = Place(server.address, folder, workspace, workspace.token, stage.node_modules)
-                assistant = await stack.enter_async_context(over_http(place.http, place.bearer))
-                everybody.append(Participant(name, server.process.pid, assistant))
+                everybody.append(Participant(name, server.process.pid, PlainAssistant(server.address, workspace.token)))
             else:
                 everybody.append(await stack.enter_async_context(stdio_participant(name, folder, workspace)))
         equal(holder(folder, everybody).name, everybody[0].name, "the first process holds the folder")
