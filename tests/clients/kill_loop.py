@@ -12,14 +12,13 @@ import random
 import secrets
 import statistics
 import sys
-import threading
 import time
 from pathlib import Path
 
 from harness.folder import Folder
 from harness.plain_calls import call
 from harness.server import Server, free_port
-from harness.story import check, directory, equal
+from harness.story import check, directory
 from harness.visitor import Visitor
 from kill_loop_checks import Evidence, promises
 from kill_loop_writers import Marks, Talker, Worker, Writer
@@ -98,7 +97,9 @@ def loop(folder: Folder, rounds: int, dice: random.Random) -> tuple[Killing, Evi
         server.kill()
         server.start()
         server.await_ready()
-        evidence = Evidence(folder, server.address, workspace.token, contact["contact"]["id"], marks, visitor, talker, writers)
+        evidence = Evidence(
+            folder, server.address, workspace.token, contact["contact"]["id"], marks, visitor, talker, writers
+        )
         evidence.collect()
         visitor.hang_up()
         server.drain()

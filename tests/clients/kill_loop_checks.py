@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -58,7 +59,8 @@ class Evidence:
         while True:
             try:
                 page = call(self.address, self.token, tool, 30.0, **arguments).value()
-            except Unavailable:
+            except Unavailable as unavailable:
+                time.sleep(unavailable.delay_seconds)
                 continue
             items += page["items"]
             if "nextCursor" not in page:
@@ -96,6 +98,7 @@ def promises() -> list[Callable[[Evidence], None]]:
         the_visitors_messages_are_there_once_and_in_order,
         the_log_verifies,
         no_personal_text_stands_in_clear,
+        no_log_tells_anything_personal,
     ]
 
 
@@ -148,7 +151,11 @@ def the_visitor_received_every_message_once_and_in_order(evidence: Evidence) -> 
     for writer in evidence.writers:
         own = {message.id: message.text for message in received if message.id in writer.sent}
         equal(list(own.items()), list(writer.sent.items()), f"the messages of {writer.name} came once and in order")
-    equal([message["id"] for message in evidence.outbound], [message.id for message in received], "both sides see one order")
+    equal(
+        [message["id"] for message in evidence.outbound],
+        [message.id for message in received],
+        "both sides see one order",
+    )
 
 
 def the_visitors_messages_are_there_once_and_in_order(evidence: Evidence) -> None:
@@ -171,3 +178,11 @@ def no_personal_text_stands_in_clear(evidence: Evidence) -> None:
     """The names of tags are the control: they are not personal, and are found by the same search."""
     check(evidence.found_in_clear[evidence.marks.public], "the search finds what is not sealed")
     check(not evidence.found_in_clear[evidence.marks.personal], "no personal text stands in clear in events.db")
+
+
+def no_log_tells_anything_personal(evidence: Evidence) -> None:
+    """Neither what customers said nor a token, in the logs of all the processes that were killed."""
+    logged = "".join(log.read_text(errors="replace") for log in evidence.folder.logs)
+    check(evidence.marks.personal not in logged, "no personal text stands in a log")
+    told = [secret[:12] for secret in [*evidence.folder.secrets, evidence.visitor.secret] if secret in logged]
+    equal(told, [], "no secret stands in a log")

@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.story import STORIES, Stage, Story, directory
 from stories import ALL
 
-STORY_SECONDS = 120
+STORY_SECONDS = 90
 LOG_CHARACTERS = 4000
 
 

@@ -11,6 +11,8 @@ CODES = {
     "invalid_input", "not_found", "ambiguous", "conflict", "forbidden", "window_closed", "opted_out",
     "approval_required", "rate_limited", "idempotency_key_reused", "in_progress", "unavailable", "internal",
 }  # fmt: skip
+# More text is more than a model should be given at once.
+TEXT_BYTES = 24 * 1024
 PROBLEM_MEMBERS = {"code", "message", "field", "value", "hint", "candidates", "retryAfterMs"}
 
 
@@ -35,7 +37,8 @@ class Answer:
         """What the tool answered; fails when it refused, or when the text copy differs from the structured content."""
         assert not self.is_error, f"{self.tool} refused: {self.texts}"
         assert self.structured is not None, f"{self.tool} gave no structured content: {self.texts}"
-        assert [json.loads(text) for text in self.texts] == [self.structured], f"{self.tool}: the copies differ: {self}"
+        assert len(self.texts) == 1, f"{self.tool}: a result has one text: {self.texts}"
+        assert _copies(self.texts[0], self.structured), f"{self.tool}: the copies differ: {self}"
         assert not _nulls(self.structured), f"{self.tool} gave null for an absent member: {self.structured}"
         return self.structured
 
@@ -48,6 +51,15 @@ class Answer:
         assert problem["code"] == code, f"{self.tool} should have refused with {code}: {problem}"
         assert code in CODES and problem["message"] and set(problem) <= PROBLEM_MEMBERS, problem
         return problem
+
+
+def _copies(text: str, structured: dict[str, Any]) -> bool:
+    """Whether the text is a copy, or so long a list that it stops at an item and says where to go on."""
+    copy = json.loads(text)
+    if copy == structured:
+        return len(text.encode()) <= TEXT_BYTES
+    items = copy.get("items", [])
+    return bool(items) and items == structured["items"][: len(items)] and "nextCursor" in copy
 
 
 def _nulls(value: Any) -> bool:

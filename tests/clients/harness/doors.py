@@ -79,7 +79,10 @@ SSE = [
     Door("Python, SSE, x-workspace-token", lambda place: over_sse(place.sse, place.own_header)),
     Door("Python, SSE, ?token=", lambda place: over_sse(f"{place.sse}?token={place.token}")),
     Door("TypeScript, SSE, Authorization", lambda place: over_sdk(place.node_modules, "sse", place.sse, place.bearer)),
-    Door("TypeScript, SSE, ?token=", lambda place: over_sdk(place.node_modules, "sse", f"{place.sse}?token={place.token}")),
+    Door(
+        "TypeScript, SSE, ?token=",
+        lambda place: over_sdk(place.node_modules, "sse", f"{place.sse}?token={place.token}"),
+    ),
 ]
 HTTP = [
     Door("Python, Streamable HTTP", lambda place: over_http(place.http, place.bearer)),

@@ -47,7 +47,9 @@ def handshake() -> tuple[dict[str, Any], dict[str, str]]:
 def rpc_reply(response: Response) -> dict[str, Any]:
     """The JSON-RPC reply in an answer, whether it came as JSON or as an event of a stream."""
     if response.headers.get("content-type", "").startswith("text/event-stream"):
-        data = [line[5:] for line in response.body.decode().splitlines() if line.startswith("data:") and line[5:].strip()]
+        data = [
+            line[5:] for line in response.body.decode().splitlines() if line.startswith("data:") and line[5:].strip()
+        ]
         return json.loads(data[-1])
     return response.json()
 
@@ -66,7 +68,10 @@ def call(address: str, token: str, tool: str, seconds: float = 10.0, **arguments
         raise ProtocolError(reply["error"]["code"], reply["error"]["message"])
     result = reply["result"]
     answer = Answer(
-        tool, result.get("isError", False), result.get("structuredContent"), [item["text"] for item in result["content"]]
+        tool,
+        result.get("isError", False),
+        result.get("structuredContent"),
+        [item["text"] for item in result["content"]],
     )
     if answer.is_error:
         problem = json.loads(answer.texts[0])
@@ -86,7 +91,9 @@ class PlainAssistant:
         """See `Assistant`. The list has one page."""
         body, headers = stateless("tools/list")
         headers["Authorization"] = f"Bearer {self._token}"
-        return rpc_reply(await asyncio.to_thread(request, self._address, "POST", "/mcp", body, headers))["result"]["tools"]
+        return rpc_reply(await asyncio.to_thread(request, self._address, "POST", "/mcp", body, headers))["result"][
+            "tools"
+        ]
 
     async def call(self, tool: str, **arguments: Any) -> Answer:
         """See `Assistant`."""

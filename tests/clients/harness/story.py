@@ -29,7 +29,9 @@ def check(holds: object, promise: str, **seen: object) -> None:
 def equal(seen: object, wanted: object, promise: str) -> None:
     """Fails when two values differ, showing both; of long lists, where they part."""
     if isinstance(seen, list) and isinstance(wanted, list) and max(len(seen), len(wanted)) > 20:
-        at = next((at for at, (one, other) in enumerate(zip(seen, wanted)) if one != other), min(len(seen), len(wanted)))
+        at = next(
+            (at for at, (one, other) in enumerate(zip(seen, wanted)) if one != other), min(len(seen), len(wanted))
+        )
         near = slice(max(at - 2, 0), at + 3)
         check(seen == wanted, promise, at=at, lengths=(len(seen), len(wanted)), seen=seen[near], wanted=wanted[near])
     check(seen == wanted, promise, seen=seen, wanted=wanted)

@@ -18,6 +18,7 @@ CORE = {
     "list_conversations", "list_contact_messages", "wait_for_events", "get_message_status",
 }  # fmt: skip
 INVALID_PARAMS = -32602
+LOOP_SECONDS = 45.0
 
 
 @story("an assistant finds a contact, tags it, writes to it and reads its answer", *EVERY)
@@ -27,7 +28,7 @@ async def main_loop(stage: Stage, door: Door) -> None:
     workspace = folder.create_workspace("Loop")
     with Server(folder) as server, Visitor(server.address, "Ana Visitor") as visitor:
         place = Place(server.address, folder, workspace, workspace.token, stage.node_modules)
-        async with door.open(place) as assistant:
+        async with asyncio.timeout(LOOP_SECONDS), door.open(place) as assistant:
             await the_loop(assistant, visitor)
 
 
@@ -115,9 +116,7 @@ async def status_of(assistant: Assistant, message: str) -> str:
     return value["message"]["status"]
 
 
-async def answers_are_seen(
-    assistant: Assistant, visitor: Visitor, contact: str, message: str, position: int
-) -> None:
+async def answers_are_seen(assistant: Assistant, visitor: Visitor, contact: str, message: str, position: int) -> None:
     """The visitor answers by text and by button while the assistant waits; both stand in the list of messages."""
     words = "Yes, at nine"
     after, event = await awaits(assistant, contact, position, lambda: visitor.write(words, message))
@@ -178,11 +177,15 @@ async def known_before(stage: Stage) -> None:
     workspace = folder.create_workspace("Known")
     door = next(door for door in EVERY if door.name == "Python, Streamable HTTP")
     with Server(folder) as server, Visitor(server.address, "Ana") as visitor:
-        async with door.open(Place(server.address, folder, workspace, workspace.token, stage.node_modules)) as assistant:
+        async with door.open(
+            Place(server.address, folder, workspace, workspace.token, stage.node_modules)
+        ) as assistant:
             channels = (await assistant.call("list_channels", channel="webchat")).value()["items"]
             equal([channel["name"] for channel in channels], ["local"], "there is one built-in account")
             identity = {"channelAccountId": channels[0]["id"], "channelUserId": visitor.id}
-            made = (await assistant.call("create_contact", firstName="Ana", email="ana@example.org", **identity)).value()
+            made = (
+                await assistant.call("create_contact", firstName="Ana", email="ana@example.org", **identity)
+            ).value()
             contact = made["contact"]["id"]
             sent = (await assistant.call("send_message", contactId=contact, text="Welcome")).value()
             await asyncio.to_thread(visitor.await_message, sent["message"]["id"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from harness.doors import SSE, Door, Place
 from harness.nginx import nginx
 from harness.raw_http import EventStream, request
 from harness.server import Server
 from harness.story import Stage, check, equal, story
 from harness.visitor import Visitor
-from stories.assistant_loop import the_loop
+from stories.assistant_loop import LOOP_SECONDS, the_loop
 
 HOST = "chat.example.org"
 
@@ -24,7 +26,8 @@ async def proxied_loop(stage: Stage, door: Door) -> None:
         Visitor(server.address, "Ana") as visitor,
     ):
         equal(request(proxy, "GET", "/mcp").status, 404, "the proxy forwards nothing else")
-        async with door.open(Place(proxy, folder, workspace, workspace.token, stage.node_modules)) as assistant:
+        place = Place(proxy, folder, workspace, workspace.token, stage.node_modules)
+        async with asyncio.timeout(LOOP_SECONDS), door.open(place) as assistant:
             await the_loop(assistant, visitor)
 
 

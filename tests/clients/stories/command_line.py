@@ -83,7 +83,11 @@ def verify(stage: Stage) -> None:
     stopped = folder.verify_log()["workspaces"]
     equal(running, stopped, "the same log has the same root")
     (report,) = [one for one in running if one["id"] == workspace.id]
-    check(report["size"] >= 3 and report["root"] and "firstBad" not in report, "the report tells size and root", report=report)
+    check(
+        report["size"] >= 3 and report["root"] and "firstBad" not in report,
+        "the report tells size and root",
+        report=report,
+    )
     listed = folder.command("workspace", "list").out
     check(workspace.id in listed, "the workspace is listed", listed=listed)
 
@@ -120,7 +124,9 @@ def tokens(stage: Stage, state: str) -> None:
         token_id, token = folder.create_token(workspace, "Robot", "--permission", "read_only", "--expires", "30d")
         check(re.fullmatch(r"cbx_ws_[0-9A-Za-z]{49}", token), "a token has its form")
         listed = folder.command("token", "list", "--workspace", workspace.id, "--json").out
-        check(token_id in listed and "Robot" in listed and token not in listed, "the list shows no token", listed=listed)
+        check(
+            token_id in listed and "Robot" in listed and token not in listed, "the list shows no token", listed=listed
+        )
         folder.revoke_token(workspace, token_id)
         folder.verify_log()
     finally:

@@ -51,7 +51,12 @@ def origins(stage: Stage) -> None:
     with Server(folder, "--allow-origin", ALLOWED_ORIGIN) as server:
         for method, path, body, headers in surfaces():
             headers = headers | {"Authorization": f"Bearer {workspace.token}"}
-            for origin in ("https://evil.example", "http://127.0.0.1.evil.example", f"{ALLOWED_ORIGIN}.evil.example", "null"):
+            for origin in (
+                "https://evil.example",
+                "http://127.0.0.1.evil.example",
+                f"{ALLOWED_ORIGIN}.evil.example",
+                "null",
+            ):
                 answer = request(server.address, method, path, body, headers | {"Origin": origin})
                 equal(answer.status, 403, f"{method} {path} refuses Origin {origin}")
                 check("access-control-allow-origin" not in answer.headers, "CORS stays closed", headers=answer.headers)

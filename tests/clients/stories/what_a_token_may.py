@@ -106,10 +106,17 @@ def sessions(stage: Stage) -> None:
         check(foreign.status in (401, 403, 404), "a session refuses another token", status=foreign.status)
         own = handshake()[0] | {"id": 1}
         ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        asked = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "get_workspace", "arguments": {}}}
+        asked = {
+            "jsonrpc": "2.0",
+            "id": 2,
+            "method": "tools/call",
+            "params": {"name": "get_workspace", "arguments": {}},
+        }
         for body in (own, ready, asked):
             for endpoint in endpoints.values():
-                equal(request(server.address, "POST", endpoint, body).status, 202, "a session takes its owner's messages")
+                equal(
+                    request(server.address, "POST", endpoint, body).status, 202, "a session takes its owner's messages"
+                )
         for workspace in (mine, theirs):
             replies = [streams[workspace.id].next("message").json() for _ in range(2)]
             equal([reply["id"] for reply in replies], [1, 2], "each request has one answer")

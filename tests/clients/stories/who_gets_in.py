@@ -77,7 +77,9 @@ def outsiders(stage: Stage) -> None:
         nothing_opens(server.address, expiring)
         equal(discovered(server.address, workspace.token), 200, "the good token is still let in")
         for path in ("/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"):
-            equal(request(server.address, "GET", path).status, 404, "there is no OAuth here, so that clients send headers")
+            equal(
+                request(server.address, "GET", path).status, 404, "there is no OAuth here, so that clients send headers"
+            )
 
 
 def discovered(address: str, token: str) -> int:
