@@ -103,7 +103,7 @@ def tampered(stage: Stage) -> None:
         for (name,) in triggers:
             database.execute(f'drop trigger "{name}"')
         (position,) = database.execute("select max(position) - 1 from events").fetchone()
-        changed = database.execute("update events set payload = payload || ' ' where position = ?", (position,))
+        changed = database.execute("update events set payload = cast(payload || ' ' as blob) where position = ?", (position,))
         equal(changed.rowcount, 1, "one event is changed")
     database.close()
     outcome = folder.run("log", "verify", "--json")
