@@ -122,3 +122,24 @@ pub async fn by_name(
 pub async fn near(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Vec<Near>, Error> {
     near_miss::near::<ChannelAccount>(connection, workspace, name).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, rows};
+
+    #[tokio::test]
+    async fn accounts_are_found_by_id_channel_and_name() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let local = given.account(workspace, "local");
+        assert_eq!(rows::<ChannelAccount>(&given).len(), 1);
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        let page = list(connection, workspace, Some(Channel::Webchat), None, 10).await.expect("a page");
+        assert_eq!(page.items, by_ids(connection, workspace, &[local]).await.expect("rows"));
+        assert_eq!(page.items, by_name(connection, workspace, "LOCAL").await.expect("rows"));
+        assert_eq!(near(connection, workspace, "loca").await.expect("candidates")[0].id, local.to_string());
+    }
+}

@@ -102,3 +102,36 @@ pub async fn of_contacts(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, person, rows};
+    use aggregates::Personal;
+    use aggregates::field_value::FieldValue;
+
+    #[tokio::test]
+    async fn values_are_shown_with_their_fields_and_the_last_one_stands() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let size = given.field(workspace, "Size", FieldType::Number);
+        let words = given.field(workspace, "Words", FieldType::List);
+        let ana = given.contact(workspace, person("Ana", "", "", ""), None);
+        let values = [
+            (size, Personal::Known(FieldValue::Number(41.into()))),
+            (size, Personal::Known(FieldValue::Number(42.into()))),
+            (words, Personal::Erased(true)),
+        ];
+        for (field, value) in values {
+            given.record(workspace, ana, contact::Event::ContactFieldSet { field, value });
+        }
+        assert_eq!(rows::<ContactField>(&given).len(), 2);
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let shown = of_contacts(reader.connection(), workspace, &[ana]).await.expect("rows");
+        assert_eq!((shown[0].name.as_str(), shown[0].field_type), ("Size", FieldType::Number));
+        assert_eq!(shown[0].field.value, Some(Json(42.into())));
+        assert_eq!(shown[1].field.value, None, "what was erased is nothing");
+        assert_eq!(shown[1].field.actor().id, "local");
+    }
+}

@@ -95,3 +95,28 @@ pub async fn of_contacts(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, person, rows, visitor};
+
+    #[tokio::test]
+    async fn identities_are_shown_with_their_accounts() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let account = given.account(workspace, "local");
+        let ana = given.contact(workspace, person("Ana", "", "", ""), Some(visitor(account, "v1")));
+        let bo = given.contact(workspace, person("Bo", "", "", ""), None);
+        let identity = Identity { account, user: aggregates::Personal::Erased(true) };
+        given.record(workspace, bo, contact::Event::ContactIdentityConnected { identity });
+        let folded_rows = rows::<ContactIdentity>(&given);
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let shown = of_contacts(reader.connection(), workspace, &[ana, bo]).await.expect("rows");
+        let users: Vec<Option<&str>> = shown.iter().map(|shown| shown.identity.channel_user.as_deref()).collect();
+        assert_eq!(users, [Some("v1"), None]);
+        assert_eq!((shown[0].channel, shown[0].account_name.as_str()), (Channel::Webchat, "local"));
+        assert_eq!(shown.into_iter().map(|shown| shown.identity).collect::<Vec<_>>(), folded_rows);
+    }
+}

@@ -1,5 +1,5 @@
-//! How contacts are listed and found: by free text, address, tags and channel, in three orders, and what comes close to a
-//! reference that fits nobody.
+//! How contacts are listed and found: by free text, address, tags and channel, in three orders. What comes close to a reference that
+//! fits nobody stands in `contact_near.rs`.
 
 use aggregates::channel_account::Channel;
 use aggregates::folding::fold;
@@ -10,7 +10,6 @@ use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
 use crate::dialect::contacts_with;
 use crate::listing::{self, Candidates, Count, EXAMINED_MAX, Listed, Listing, Page, anywhere, one_of};
-use crate::near_miss::{NEAR_MAX, Near, distance};
 use crate::sql::Sql;
 use crate::table::Table;
 
@@ -48,7 +47,7 @@ fn needle(query: &str) -> String {
 }
 
 /// Contacts by free text: the values of `column` are their row numbers.
-fn text_candidates(workspace: WorkspaceId, needles: &[&str]) -> Sql {
+pub(crate) fn text_candidates(workspace: WorkspaceId, needles: &[&str]) -> Sql {
     let mark = workspace_mark(workspace);
     let parts: Vec<&str> = std::iter::once(mark.as_str()).chain(needles.iter().copied()).collect();
     contacts_with(&parts)
@@ -117,7 +116,7 @@ impl Filter {
             let condition = Sql::new("exists (select 1 ").append(known.clone()).push(" and i.contact = v.id)");
             add(condition, "id", Sql::new("select distinct i.contact as key ").append(known));
         }
-        Listing { workspace, order, sort, indexed: Vec::new(), filters, candidates, after, limit }
+        Listing { workspace, order, sort, indexed: Vec::new(), filters, candidates, after, limit, bound: EXAMINED_MAX }
     }
 }
 
@@ -224,121 +223,187 @@ pub async fn by_identity(
     Ok(select(connection, workspace, condition, 1).await?.pop())
 }
 
-/// What a reference that fits nobody was meant to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// An e-mail address.
-    Email,
-    /// A phone number.
-    Phone,
-    /// A channel's id of a person, a name, or anything.
-    Text,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, person, visitor};
 
-/// Up to 5 contacts who come close to a reference that fits nobody, the closest first, each with the reason.
-///
-/// # Errors
-/// When the database fails.
-pub async fn near(
-    connection: &mut Connection,
-    workspace: WorkspaceId,
-    wanted: Wanted,
-    text: &str,
-) -> Result<Vec<Near>, Error> {
-    let folded = fold(text);
-    let mut found = Nearest { workspace, near: Vec::new() };
-    match wanted {
-        Wanted::Email => {
-            let local = folded.split('@').next().unwrap_or_default();
-            found.spelled_alike(connection, local, &folded).await?;
-            found
-                .holding(connection, &[&format!("{local}@")], "has an e-mail address with the same part before the @")
-                .await?;
-            found.holding(connection, &[local], "has the part before the @ in its name or addresses").await?;
+    fn bounded<'c>(filter: &Filter, workspace: WorkspaceId, after: Option<&'c Cursor>) -> Listing<'c> {
+        Listing { bound: 50, ..filter.listing(workspace, Order::Created, after, 6) }
+    }
+
+    async fn ids(connection: &mut Connection, workspace: WorkspaceId, filter: &Filter, order: Order) -> Vec<String> {
+        let page = list(connection, workspace, filter, order, None, 100).await.expect("a page");
+        page.items.into_iter().map(|row| row.sort_name).collect()
+    }
+
+    #[tokio::test]
+    async fn free_text_finds_parts_and_beginnings_of_words() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let account = given.account(workspace, "local");
+        given.contact(workspace, person("Ana María", "López", "ana_m@example.com", "+491701234567"), None);
+        given.contact(workspace, person("Đặng", "50% \"Off\"", "", ""), Some(visitor(account, "Visitor-7")));
+        given.contact(workspace, person("山田", "太郎", "", ""), None);
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let (ana, dang, yamada) = ("ana maria lopez", "dang 50% \"off\"", "山田 太郎");
+        for (query, wanted) in [
+            ("lopez", vec![ana]),
+            ("LÓPEZ", vec![ana]),
+            ("ope", vec![ana]),
+            ("ana maria", vec![ana]),
+            ("ria lo", vec![ana]),
+            ("lopez ana", vec![]),
+            ("70123", vec![ana]),
+            ("a_m", vec![ana]),
+            ("a%m", vec![]),
+            ("@example", vec![ana]),
+            ("lo", vec![ana]),
+            ("op", vec![]),
+            ("l", vec![ana]),
+            ("a", vec![ana]),
+            ("z", vec![]),
+            ("+4", vec![ana]),
+            ("dang", vec![dang]),
+            ("50%", vec![dang]),
+            ("\"off\"", vec![dang]),
+            ("visitor-7", vec![dang]),
+            ("vi", vec![dang]),
+            ("山", vec![yamada]),
+            ("太郎", vec![yamada]),
+            ("郎", vec![]),
+            ("!!!", vec![]),
+            ("or", vec![]),
+            ("lopez +491", vec![]),
+            ("  ", vec![yamada, dang, ana]),
+        ] {
+            let filter = Filter { query: Some(query.to_owned()), ..Filter::default() };
+            assert_eq!(ids(reader.connection(), workspace, &filter, Order::LastActivity).await, wanted, "{query}");
+            // The same by the condition that a walk uses instead of the search index.
+            let Some(condition) = text_condition("v.search", query) else { continue };
+            let walked = select(reader.connection(), workspace, condition, 10).await.expect("rows");
+            assert_eq!(walked.into_iter().map(|row| row.sort_name).collect::<Vec<_>>(), wanted, "{query}");
         }
-        Wanted::Phone => {
-            let digits: String = folded.chars().filter(char::is_ascii_digit).collect();
-            let tail = &digits[digits.len().saturating_sub(7)..];
-            found.holding(connection, &[tail], "has a phone number with the same last digits").await?;
-            let short = &digits[digits.len().saturating_sub(5)..];
-            found.holding(connection, &[short], "has a phone number with the same last 5 digits").await?;
+    }
+
+    #[tokio::test]
+    async fn filters_add_up_in_every_order_and_workspaces_stay_apart() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let account = given.account(workspace, "local");
+        let (vip, new) = (given.tag(workspace, "VIP"), given.tag(workspace, "New"));
+        let cy = given.contact(workspace, person("Cy", "", "c@x.co", "+4911111111"), Some(visitor(account, "v1")));
+        let bo = given.contact(workspace, person("Bo", "", "B@X.co", ""), Some(visitor(account, "v2")));
+        given.contact(workspace, person("Ana", "", "", ""), None);
+        given.tagged(workspace, cy, &[vip, new]);
+        given.tagged(workspace, bo, &[vip]);
+        let conversation = given.conversation(workspace, cy, account);
+        given.received(workspace, conversation, (cy, account), "hello");
+        let elsewhere = given.workspace("Beta");
+        given.contact(elsewhere, person("Bo", "", "b@x.co", "+4911111111"), None);
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        let all = Filter::default();
+        assert_eq!(ids(connection, workspace, &all, Order::LastActivity).await, ["cy", "ana", "bo"]);
+        assert_eq!(ids(connection, workspace, &all, Order::Created).await, ["ana", "bo", "cy"]);
+        assert_eq!(ids(connection, workspace, &all, Order::Name).await, ["ana", "bo", "cy"]);
+        let some = |text: &str| Some(text.to_owned());
+        for (filter, wanted) in [
+            (Filter { email: some("b@x.CO"), ..Filter::default() }, vec!["bo"]),
+            (Filter { phone: some("+4911111111"), ..Filter::default() }, vec!["cy"]),
+            (Filter { tags: vec![vip], ..Filter::default() }, vec!["bo", "cy"]),
+            (Filter { tags: vec![vip, new], ..Filter::default() }, vec!["cy"]),
+            (Filter { accounts: Some(vec![account]), ..Filter::default() }, vec!["bo", "cy"]),
+            (Filter { accounts: Some(vec![]), ..Filter::default() }, vec![]),
+            (Filter { query: some("bo"), tags: vec![vip], ..Filter::default() }, vec!["bo"]),
+            (Filter { query: some("bo"), tags: vec![new], ..Filter::default() }, vec![]),
+        ] {
+            assert_eq!(ids(connection, workspace, &filter, Order::Name).await, wanted);
+            let counted = count(connection, workspace, &filter).await.expect("a count");
+            assert_eq!((counted.value, counted.more), (wanted.len() as u64, false));
         }
-        Wanted::Text => {
-            found.holding(connection, &[&folded], "has this in its name or addresses").await?;
-            let words: Vec<&str> = folded.split(' ').filter(|word| word.chars().count() >= 3).take(5).collect();
-            found.holding(connection, &words, "has all these words in its name or addresses").await?;
-            found.spelled_alike(connection, &folded, &folded).await?;
-            for word in words {
-                found.holding(connection, &[word], "has one of these words in its name or addresses").await?;
+        let found = by_channel_user(connection, workspace, Channel::Webchat, "v2", 5).await.expect("rows");
+        assert_eq!(found[0].id, bo);
+        assert_eq!(by_identity(connection, workspace, account, "v1").await.expect("a row").map(|row| row.id), Some(cy));
+        assert!(by_identity(connection, elsewhere, account, "v1").await.expect("a row").is_none());
+        assert_eq!(by_email(connection, workspace, "b@x.co", 5).await.expect("rows")[0].id, bo);
+        assert_eq!(by_phone(connection, elsewhere, "+4911111111", 5).await.expect("rows").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_walk_ends_after_a_bounded_number_of_rows_and_goes_on_behind_them() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let (common, other) = (given.tag(workspace, "common"), given.tag(workspace, "other"));
+        // Two tags that most contacts carry, and that meet on the oldest 10 only.
+        for number in 0..130 {
+            let contact = given.contact(workspace, person(&format!("Ana{number:03}"), "", "", ""), None);
+            let tags = match number {
+                0..10 => vec![common, other],
+                10..70 => vec![common],
+                _ => vec![other],
+            };
+            given.tagged(workspace, contact, &tags);
+        }
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let filter = Filter { tags: vec![common, other], ..Filter::default() };
+        let (mut after, mut pages, mut found): (Option<Cursor>, _, _) = (None, Vec::new(), 0);
+        loop {
+            let listing = bounded(&filter, workspace, after.as_ref());
+            let page: Page<Contact> = listing::page(reader.connection(), &listing).await.expect("a page");
+            pages.push((page.items.len(), page.examined));
+            found += page.items.len();
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
-    }
-    Ok(found.near)
-}
-
-/// Collects candidates, each contact once.
-struct Nearest {
-    workspace: WorkspaceId,
-    near: Vec<Near>,
-}
-
-impl Nearest {
-    fn add(&mut self, contact: &Contact, reason: &'static str) {
-        let id = contact.id.to_string();
-        if self.near.len() < NEAR_MAX && self.near.iter().all(|near| near.id != id) {
-            self.near.push(Near { id, name: contact.name.clone(), reason });
+        assert_eq!((found, pages), (10, vec![(0, Some(50)), (0, Some(50)), (6, None), (4, None)]));
+        let common = Filter { tags: vec![common], ..Filter::default() };
+        for (filter, wanted) in [(filter, "10"), (Filter::default(), "50+"), (common, "50+")] {
+            let counted = listing::count::<Contact>(reader.connection(), &bounded(&filter, workspace, None))
+                .await
+                .expect("a count");
+            assert_eq!(counted.to_string(), wanted);
         }
+        let text = Filter { query: Some("ana".to_owned()), ..Filter::default() };
+        let page: Page<Contact> =
+            listing::page(reader.connection(), &bounded(&text, workspace, None)).await.expect("a page");
+        assert_eq!(
+            (page.items[0].sort_name.as_str(), page.examined),
+            ("ana129", None),
+            "common text is found by a walk"
+        );
     }
 
-    /// The last active contacts whose search text has all of `needles`, of three or more characters each.
-    async fn matching(&self, connection: &mut Connection, needles: &[&str], limit: u64) -> Result<Vec<Contact>, Error> {
-        if needles.is_empty() || needles.iter().any(|needle| needle.chars().count() < 3) {
-            return Ok(Vec::new());
-        }
-        let wide: Vec<String> = needles.iter().map(|needle| widened(needle)).collect();
-        let wide: Vec<&str> = wide.iter().map(String::as_str).collect();
-        let sql = Sql::new(format!("select {} from (", Contact::columns("v")));
-        let sql = sql.append(text_candidates(self.workspace, &wide)).push(" limit ").bind(&EXAMINED_MAX);
-        let sql =
-            sql.push(") k cross join contacts v where v.row_number = k.key and v.workspace = ").bind(&self.workspace);
-        sql.push(" order by v.last_activity_at desc, v.id desc limit ").bind(&limit).rows(connection).await
-    }
-
-    async fn holding(
-        &mut self,
-        connection: &mut Connection,
-        needles: &[&str],
-        reason: &'static str,
-    ) -> Result<(), Error> {
-        if self.near.len() < NEAR_MAX {
-            for contact in self.matching(connection, needles, NEAR_MAX as u64).await? {
-                self.add(&contact, reason);
+    #[tokio::test]
+    async fn every_list_is_served_by_an_index() {
+        let tables = folded(&Given::default()).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let filter = Filter {
+            query: Some("ana".to_owned()),
+            email: Some("a@b.co".to_owned()),
+            phone: Some("+49".to_owned()),
+            tags: vec![TagId(uuid::Uuid::nil())],
+            accounts: Some(vec![AccountId(uuid::Uuid::nil())]),
+        };
+        let workspace = WorkspaceId(uuid::Uuid::nil());
+        for (order, index) in [
+            (Order::LastActivity, "contacts_by_activity"),
+            (Order::Created, "contacts_by_creation"),
+            (Order::Name, "contacts_by_name"),
+        ] {
+            let plans = filter.listing(workspace, order, None, 20).plans::<Contact>(reader.connection()).await;
+            assert!(plans[0].contains(index) && !plans[0].contains("TEMP B-TREE"), "{}", plans[0]);
+            let indexes =
+                ["contacts_by_email", "contacts_by_phone", "VIRTUAL TABLE", "contact_tags_by_tag", "by_account"];
+            for (plan, index) in plans[1..].iter().zip(indexes) {
+                assert!(plan.contains(index) && !plan.contains("SCAN v"), "{index}: {plan}");
+                assert!(plan.contains("SEARCH v USING"), "{index}: {plan}");
             }
         }
-        Ok(())
-    }
-
-    /// Contacts with a name or an e-mail address that is a slip or two away from `text`. A slip in the first half of `start`
-    /// leaves its second half as it was, and the other way round, so one of the halves finds them.
-    async fn spelled_alike(&mut self, connection: &mut Connection, start: &str, text: &str) -> Result<(), Error> {
-        let letters: Vec<char> = start.chars().collect();
-        let half = letters.len() / 2;
-        let halves = [letters[..half].iter().collect::<String>(), letters[half..].iter().collect()];
-        let mut alike: Vec<(usize, Contact)> = Vec::new();
-        for piece in halves {
-            for contact in self.matching(connection, &[piece.trim()], 200).await? {
-                let name = contact.name.as_deref().map(fold);
-                let spellings = [name.as_deref(), contact.email_folded.as_deref()];
-                let far = spellings.into_iter().flatten().map(|spelling| distance(spelling, text)).min();
-                if let Some(far) = far.filter(|far| *far <= 2) {
-                    alike.push((far, contact));
-                }
-            }
-        }
-        alike.sort_by_key(|(far, contact)| (*far, contact.id));
-        for (_, contact) in alike {
-            self.add(&contact, "is spelled almost the same");
-        }
-        Ok(())
     }
 }

@@ -99,3 +99,29 @@ pub async fn of_contacts(
     let shown = |row| Ok(Shown { tag: ContactTag::from_row(row)?, name: decode(row, ContactTag::COLUMNS.len())? });
     rows.iter().map(shown).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, person, rows};
+
+    #[tokio::test]
+    async fn the_tags_of_several_contacts_are_read_at_once() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let (vip, new) = (given.tag(workspace, "VIP"), given.tag(workspace, "New"));
+        let ana = given.contact(workspace, person("Ana", "", "", ""), None);
+        let bo = given.contact(workspace, person("Bo", "", "", ""), None);
+        given.tagged(workspace, ana, &[vip, new]);
+        given.tagged(workspace, bo, &[vip]);
+        given.record(workspace, bo, contact::Event::ContactTagsRemoved { tags: [vip].into() });
+        assert_eq!(rows::<ContactTag>(&given).len(), 2);
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let shown = of_contacts(reader.connection(), workspace, &[ana, bo]).await.expect("rows");
+        let names: Vec<(ContactId, &str)> =
+            shown.iter().map(|shown| (shown.tag.contact, shown.name.as_str())).collect();
+        assert_eq!(names, [(ana, "New"), (ana, "VIP")]);
+        assert_eq!(shown[0].tag.actor().kind, ActorKind::Local);
+    }
+}

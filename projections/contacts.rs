@@ -267,3 +267,59 @@ pub async fn by_ids(
     let sql = Sql::new(format!("select {} from contacts v where v.workspace = ", Contact::columns("v")));
     sql.bind(&workspace).push(" and ").append(one_of("v.id", ids)).push(" order by v.id").rows(connection).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{BEGINNING, Given, folded, person, rows, visitor};
+    use aggregates::contact::Source;
+
+    #[tokio::test]
+    async fn a_contact_shows_what_is_known_and_forgets_what_is_cleared_or_erased() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let account = given.account(workspace, "local");
+        let contact =
+            given.contact(workspace, person("Ána", "López", "Ana@x.co", "+4917"), Some(visitor(account, "V1")));
+        let erased = Attributes { last_name: Some(Personal::Erased(true)), ..Attributes::default() };
+        let updated = contact::Event::ContactUpdated {
+            source: Source::Workspace,
+            set: erased,
+            cleared: [Attribute::Email].into(),
+            released: Attributes::default(),
+        };
+        given.record(workspace, contact, updated);
+        let gone = Identity { account, user: Personal::Erased(true) };
+        given.record(workspace, contact, contact::Event::ContactIdentityConnected { identity: gone });
+        let folded_row = rows::<Contact>(&given).pop().expect("a contact");
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let row = get(reader.connection(), workspace, contact).await.expect("a row").expect("a contact");
+        assert!(row == folded_row, "what is read is what was folded");
+        assert_eq!((row.name.as_deref(), row.email, row.phone.as_deref()), (Some("Ána"), None, Some("+4917")));
+        assert_eq!((row.sort_name.as_str(), row.users_folded.as_str()), ("ana", "v1"));
+        assert_eq!(row.search, format!("{}\n  ana\n  +4917\n  v1", workspace_mark(workspace)));
+    }
+
+    #[test]
+    fn messages_either_way_make_a_contact_active() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let account = given.account(workspace, "local");
+        let contact = given.contact(workspace, person("Ana", "", "", ""), None);
+        let conversation = given.conversation(workspace, contact, account);
+        assert_eq!(rows::<Contact>(&given)[0].last_activity_at, BEGINNING + 2_000_000);
+        given.received(workspace, conversation, (contact, account), "hello");
+        assert_eq!(rows::<Contact>(&given)[0].last_activity_at, BEGINNING + 4_000_000);
+        given.queued(workspace, conversation, (contact, account), "hi");
+        assert_eq!(rows::<Contact>(&given)[0].last_activity_at, BEGINNING + 5_000_000);
+    }
+
+    #[test]
+    fn the_nameless_are_sorted_behind_everybody() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        given.contact(workspace, Attributes { phone: Some(Personal::Erased(true)), ..Attributes::default() }, None);
+        assert_eq!(rows::<Contact>(&given)[0].sort_name, NAMELESS);
+    }
+}

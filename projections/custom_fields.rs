@@ -124,3 +124,28 @@ pub async fn by_name(
 pub async fn near(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Vec<Near>, Error> {
     near_miss::near::<CustomField>(connection, workspace, name).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, rows};
+
+    #[tokio::test]
+    async fn fields_are_found_by_id_name_and_what_comes_close() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let size = given.field(workspace, "Shoe size", FieldType::Number);
+        let birthday = given.field(workspace, "Birthday", FieldType::Date);
+        assert_eq!(rows::<CustomField>(&given).len(), 2);
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        let page = list(connection, workspace, None, 10).await.expect("a page");
+        assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), [birthday, size]);
+        let named = by_name(connection, workspace, "SHOE  size").await.expect("a row").expect("a field");
+        assert_eq!((named.id, named.field_type), (size, FieldType::Number));
+        assert_eq!(by_ids(connection, workspace, &[size]).await.expect("rows"), [named]);
+        let close = near(connection, workspace, "birthdy").await.expect("candidates");
+        assert_eq!(close[0].id, birthday.to_string());
+    }
+}

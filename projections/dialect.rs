@@ -11,10 +11,10 @@ pub const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 pub const BULK_PLACEHOLDER: &str = "?";
 
 /// The row numbers (`row_number` of contacts) of the contacts whose search text has all of `parts` somewhere, as a column `key`.
-/// Every part has at least three characters.
+/// Every part has at least three characters. The index' own language wants `AND` in capitals.
 pub fn contacts_with(parts: &[&str]) -> Sql {
     let quoted: Vec<String> = parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
-    Sql::new("select rowid as key from contacts_search where contacts_search match ").bind(&quoted.join(" and "))
+    Sql::new("select rowid as key from contacts_search where contacts_search match ").bind(&quoted.join(" AND "))
 }
 
 /// The statements that the indexes and triggers of a file are made of, apart from those that belong to a table's declaration.

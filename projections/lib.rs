@@ -8,6 +8,7 @@ pub mod channel_accounts;
 mod checkpoint;
 pub mod contact_fields;
 pub mod contact_identities;
+pub mod contact_near;
 pub mod contact_search;
 pub mod contact_tags;
 pub mod contacts;
@@ -32,6 +33,8 @@ pub mod workspaces;
 
 #[cfg(test)]
 mod given;
+#[cfg(test)]
+mod speed;
 
 pub use cell::Json;
 pub use checkpoint::{Checkpoint, GROUP, VERSION};

@@ -15,11 +15,10 @@ use crate::sql::Sql;
 use crate::table::Table;
 
 /// How many rows of a walk are examined, and how many candidates a filter may leave, for one page.
+/// A count is exact up to as many.
 pub const EXAMINED_MAX: u64 = 10_000;
-/// Up to how many rows a count is exact.
-pub const COUNT_MAX: u64 = 10_000;
-/// How many rows are examined for a count by filters without an index.
-const COUNT_EXAMINED_MAX: u64 = 100_000;
+/// How many times as many rows are examined for a count by filters without an index.
+const COUNT_FACTOR: u64 = 10;
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +83,8 @@ pub(crate) struct Listing<'c> {
     pub candidates: Vec<Candidates>,
     pub after: Option<&'c Cursor>,
     pub limit: u64,
+    /// [`EXAMINED_MAX`]; the tests reach their limit with fewer rows.
+    pub bound: u64,
 }
 
 impl Listing<'_> {
@@ -114,18 +115,44 @@ impl Listing<'_> {
     /// plain join.
     fn among<T: Table>(&self, select: String, candidates: &Candidates, paged: bool) -> Sql {
         let sql = Sql::new(select).push(" from (").append(candidates.keys.clone()).push(" limit ");
-        let sql = sql.bind(&EXAMINED_MAX).push(format!(") k cross join {} v where v.workspace = ", T::NAME));
+        let sql = sql.bind(&self.bound).push(format!(") k cross join {} v where v.workspace = ", T::NAME));
         let sql = sql.bind(&self.workspace).push(format!(" and v.{} = k.key", candidates.column));
         let sql = sql.and_all(&self.indexed).and_all(&self.filters);
         if paged { self.behind(sql) } else { sql }
+    }
+
+    /// The statement that gives the page and one row more.
+    fn statement<T: Table>(&self, candidates: Option<&Candidates>) -> Sql {
+        let wanted = self.limit + 1;
+        let select = format!("select {}", T::columns("v"));
+        match candidates {
+            Some(candidates) => self.ordered(self.among::<T>(select, candidates, true)).bind(&wanted),
+            None if self.filters.is_empty() => self.ordered(self.scan::<T>(select, true)).bind(&wanted),
+            None => {
+                // The inner rows come in order and one by one, so the outer limit ends the walk early.
+                let walked = self.ordered(self.scan::<T>(select.clone(), true)).bind(&self.bound);
+                let sql = Sql::new(select).push(" from (").append(walked).push(") v where true");
+                sql.and_all(&self.filters).push(" limit ").bind(&wanted)
+            }
+        }
+    }
+
+    /// How the database would go about it, with and without candidates.
+    #[cfg(test)]
+    pub(crate) async fn plans<T: Table>(&self, connection: &mut Connection) -> Vec<String> {
+        let mut plans = vec![self.statement::<T>(None).plan(connection).await];
+        for candidates in &self.candidates {
+            plans.push(self.statement::<T>(Some(candidates)).plan(connection).await);
+        }
+        plans
     }
 
     /// The first filter that leaves few rows.
     async fn few(&self, connection: &mut Connection) -> Result<Option<&Candidates>, Error> {
         for candidates in &self.candidates {
             let sql = Sql::new("select count(*) from (").append(candidates.keys.clone()).push(" limit ");
-            let found: Option<u64> = sql.bind(&(EXAMINED_MAX + 1)).push(") k").value(connection).await?;
-            if found.unwrap_or(0) <= EXAMINED_MAX {
+            let found: Option<u64> = sql.bind(&(self.bound + 1)).push(") k").value(connection).await?;
+            if found.unwrap_or(0) <= self.bound {
                 return Ok(Some(candidates));
             }
         }
@@ -135,20 +162,8 @@ impl Listing<'_> {
 
 /// Gives a page.
 pub(crate) async fn page<T: Listed>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Page<T>, Error> {
-    let wanted = listing.limit + 1;
-    let select = format!("select {}", T::columns("v"));
     let candidates = listing.few(connection).await?;
-    let sql = match candidates {
-        Some(candidates) => listing.ordered(listing.among::<T>(select, candidates, true)).bind(&wanted),
-        None if listing.filters.is_empty() => listing.ordered(listing.scan::<T>(select, true)).bind(&wanted),
-        None => {
-            // The inner rows come in order and one by one, so the outer limit ends the walk early.
-            let walked = listing.ordered(listing.scan::<T>(select.clone(), true)).bind(&EXAMINED_MAX);
-            let sql = Sql::new(select).push(" from (").append(walked).push(") v where true");
-            sql.and_all(&listing.filters).push(" limit ").bind(&wanted)
-        }
-    };
-    let mut items: Vec<T> = sql.rows(connection).await?;
+    let mut items: Vec<T> = listing.statement::<T>(candidates).rows(connection).await?;
     let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     let cursor = |(key, id): (Key, String)| Cursor { order: listing.order, key, id, position: 0 };
     if items.len() > limit {
@@ -160,7 +175,7 @@ pub(crate) async fn page<T: Listed>(connection: &mut Connection, listing: &Listi
         return Ok(Page { items, next: None, examined: None });
     }
     let end = walk_end::<T>(connection, listing).await?;
-    let examined = end.is_some().then_some(EXAMINED_MAX);
+    let examined = end.is_some().then_some(listing.bound);
     Ok(Page { items, next: end.map(cursor), examined })
 }
 
@@ -170,7 +185,7 @@ async fn walk_end<T: Table>(
     listing: &Listing<'_>,
 ) -> Result<Option<(Key, String)>, Error> {
     let select = format!("select v.{}, v.id", listing.sort.0);
-    let sql = listing.ordered(listing.scan::<T>(select, true)).bind(&1_u64).push(" offset ").bind(&(EXAMINED_MAX - 1));
+    let sql = listing.ordered(listing.scan::<T>(select, true)).bind(&1_u64).push(" offset ").bind(&(listing.bound - 1));
     let rows = sql.raw(connection).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let key = match listing.order {
@@ -186,25 +201,26 @@ pub(crate) async fn count<T: Table>(connection: &mut Connection, listing: &Listi
         |sql: Sql, limit: u64| Sql::new("select count(*) from (").append(sql).push(" limit ").bind(&limit).push(") k");
     let one = || "select 1 as one".to_owned();
     if let Some(candidates) = listing.few(connection).await? {
-        let sql = counted(listing.among::<T>(one(), candidates, false), EXAMINED_MAX);
+        let sql = counted(listing.among::<T>(one(), candidates, false), listing.bound);
         return Ok(Count { value: sql.value(connection).await?.unwrap_or(0), more: false });
     }
     // A single filter with more candidates than the limit has been counted by that.
     if listing.filters.len() == 1 && listing.candidates.len() == 1 && listing.indexed.is_empty() {
-        return Ok(Count { value: COUNT_MAX, more: true });
+        return Ok(Count { value: listing.bound, more: true });
     }
     let mut sql = listing.scan::<T>(one(), false);
     if !listing.filters.is_empty() {
-        let walked = listing.scan::<T>("select v.*".to_owned(), false).push(" limit ").bind(&COUNT_EXAMINED_MAX);
+        let walked =
+            listing.scan::<T>("select v.*".to_owned(), false).push(" limit ").bind(&(COUNT_FACTOR * listing.bound));
         sql = Sql::new(one()).push(" from (").append(walked).push(") v where true").and_all(&listing.filters);
     }
-    let value: u64 = counted(sql, COUNT_MAX + 1).value(connection).await?.unwrap_or(0);
-    let mut more = value > COUNT_MAX;
+    let value: u64 = counted(sql, listing.bound + 1).value(connection).await?.unwrap_or(0);
+    let mut more = value > listing.bound;
     if !more && !listing.filters.is_empty() {
-        let all = counted(listing.scan::<T>(one(), false), COUNT_EXAMINED_MAX + 1);
-        more = all.value(connection).await?.unwrap_or(0_u64) > COUNT_EXAMINED_MAX;
+        let all = counted(listing.scan::<T>(one(), false), COUNT_FACTOR * listing.bound + 1);
+        more = all.value(connection).await?.unwrap_or(0_u64) > COUNT_FACTOR * listing.bound;
     }
-    Ok(Count { value: value.min(COUNT_MAX), more })
+    Ok(Count { value: value.min(listing.bound), more })
 }
 
 /// `column in (values)`, as a filter.

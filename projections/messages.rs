@@ -275,3 +275,94 @@ pub async fn outbound_after(
     let sql = sql.push(" and v.direction = 'out' and v.position > ").bind(&after);
     sql.push(" order by v.position limit ").bind(&limit).rows(connection).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, person, rows};
+
+    struct Talk {
+        given: Given,
+        workspace: WorkspaceId,
+        with: (ContactId, AccountId),
+        conversation: ConversationId,
+        messages: Vec<MessageId>,
+    }
+
+    /// Inbound, outbound and read, inbound, outbound: at the positions 5, 6, 9, 10.
+    fn talk() -> Talk {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let account = given.account(workspace, "local");
+        let contact = given.contact(workspace, person("Ana", "", "", ""), None);
+        let with = (contact, account);
+        let conversation = given.conversation(workspace, contact, account);
+        let first = given.received(workspace, conversation, with, "hello");
+        let second = given.queued(workspace, conversation, with, "hi");
+        given.record(workspace, second, message::Event::MessageSent { conversation, contact });
+        given.record(workspace, second, message::Event::MessageRead { conversation, contact });
+        let third = given.received(workspace, conversation, with, "bye");
+        let fourth = given.queued(workspace, conversation, with, "see you");
+        Talk { given, workspace, with, conversation, messages: vec![first, second, third, fourth] }
+    }
+
+    #[tokio::test]
+    async fn a_message_shows_how_far_it_has_come() {
+        let talk = talk();
+        let mut all = rows::<Message>(&talk.given);
+        all.sort_by_key(|row| row.position);
+        let tables = folded(&talk.given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let second =
+            get(reader.connection(), talk.workspace, talk.messages[1]).await.expect("a row").expect("a message");
+        assert!(second == all[1], "what is read is what was folded");
+        assert_eq!((second.status, second.delivered_at), (Some(Status::Read), None));
+        assert!(second.sent_at > Some(second.at) && second.read_at > second.sent_at);
+        assert_eq!(second.buttons.0, [Button { id: "yes".to_owned(), title: Some("Yes".to_owned()) }]);
+        let first =
+            get(reader.connection(), talk.workspace, talk.messages[0]).await.expect("a row").expect("a message");
+        assert_eq!((first.direction, first.status, first.position), (Direction::In, None, 5));
+        assert_eq!(first.sender().kind, ActorKind::Local);
+    }
+
+    #[tokio::test]
+    async fn messages_are_listed_from_every_side() {
+        let talk = talk();
+        let tables = folded(&talk.given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        let positions = |rows: Vec<Message>| rows.iter().map(|row| row.position).collect::<Vec<_>>();
+        let (workspace, (contact, account)) = (talk.workspace, talk.with);
+        for (filter, limit, wanted) in [
+            (Filter::default(), 10, vec![10, 9, 6, 5]),
+            (Filter::default(), 2, vec![10, 9]),
+            (Filter { before: Some(9), ..Filter::default() }, 10, vec![6, 5]),
+            (Filter { after: Some(6), ..Filter::default() }, 10, vec![10, 9]),
+            (Filter { direction: Some(Direction::In), ..Filter::default() }, 10, vec![9, 5]),
+        ] {
+            assert_eq!(
+                positions(of_contact(connection, workspace, contact, filter, limit).await.expect("rows")),
+                wanted
+            );
+        }
+        let last = last_of_conversation(connection, workspace, talk.conversation, 3).await.expect("rows");
+        assert_eq!(positions(last), [10, 9, 6]);
+        let unseen = outbound_after(connection, workspace, contact, account, 0, 10).await.expect("rows");
+        assert_eq!(positions(unseen), [6, 10]);
+        let unseen = outbound_after(connection, workspace, contact, account, 6, 10).await.expect("rows");
+        assert_eq!(positions(unseen), [10]);
+    }
+
+    #[test]
+    fn a_receipt_for_a_message_that_was_never_queued_is_refused() {
+        let mut talk = talk();
+        let (conversation, contact) = (talk.conversation, talk.with.0);
+        let stranger = uuid::Uuid::from_u128(7);
+        talk.given.record(talk.workspace, stranger, message::Event::MessageSent { conversation, contact });
+        let event = talk.given.events.last().expect("an event").clone();
+        let mut keys = BTreeSet::new();
+        Message::touched(&event, &mut keys);
+        let mut rows = Rows::<Message>::of(&std::collections::BTreeMap::new(), keys);
+        assert_eq!(Message::apply(&mut rows, &event), Err(Poison("the message was never queued")));
+    }
+}

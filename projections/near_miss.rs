@@ -5,7 +5,7 @@ use aggregates::ids::WorkspaceId;
 
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
-use crate::listing::{self, Listed, Listing, Page};
+use crate::listing::{self, EXAMINED_MAX, Listed, Listing, Page};
 use crate::sql::Sql;
 
 /// How many candidates are given.
@@ -58,6 +58,7 @@ pub(crate) async fn list<T: Named>(
         candidates: Vec::new(),
         after,
         limit,
+        bound: EXAMINED_MAX,
     };
     listing::page(connection, &listing).await
 }

@@ -76,12 +76,24 @@ impl<T: Table> Rows<T> {
         Ok(Self { slots })
     }
 
+    /// What was changed, by key: the row, or nothing where it was taken out.
+    pub(crate) fn changes(self) -> impl Iterator<Item = (T::Key, Option<T>)> {
+        self.slots.into_iter().filter(|(_, slot)| slot.changed).map(|(key, slot)| (key, slot.row))
+    }
+
+    /// Rows as if loaded from `stored`.
+    #[cfg(test)]
+    pub(crate) fn of(stored: &BTreeMap<T::Key, T>, keys: BTreeSet<T::Key>) -> Self {
+        let slot = |key: T::Key| (key.clone(), Slot { row: stored.get(&key).cloned(), changed: false });
+        Self { slots: keys.into_iter().map(slot).collect() }
+    }
+
     /// Writes what was changed.
     pub(crate) async fn write(self, connection: &mut Connection) -> Result<(), Error> {
         let mut upserts: Vec<T> = Vec::new();
         let mut removed: Vec<T::Key> = Vec::new();
-        for (key, slot) in self.slots.into_iter().filter(|(_, slot)| slot.changed) {
-            match slot.row {
+        for (key, row) in self.changes() {
+            match row {
                 Some(row) => upserts.push(row),
                 None => removed.push(key),
             }

@@ -99,4 +99,12 @@ impl Sql {
     pub async fn value<V: Column>(self, connection: &mut Connection) -> Result<Option<V>, Error> {
         self.raw(connection).await?.first().map(|row| crate::cell::decode(row, 0)).transpose()
     }
+
+    /// How the database would go about it.
+    #[cfg(test)]
+    pub async fn plan(self, connection: &mut Connection) -> String {
+        let rows = Self::new("explain query plan ").append(self).raw(connection).await.expect("a plan");
+        let steps = rows.iter().map(|row| crate::cell::decode::<String>(row, 3).expect("a step"));
+        steps.collect::<Vec<_>>().join("\n")
+    }
 }

@@ -127,3 +127,53 @@ pub async fn by_name(connection: &mut Connection, workspace: WorkspaceId, name: 
 pub async fn near(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Vec<Near>, Error> {
     near_miss::near::<Tag>(connection, workspace, name).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, person, rows};
+
+    fn tagging() -> (Given, WorkspaceId, [TagId; 2]) {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let tags = [given.tag(workspace, "VIP"), given.tag(workspace, "Đặng")];
+        let contact = given.contact(workspace, person("Ana", "", "", ""), None);
+        given.tagged(workspace, contact, &tags);
+        let removed = contact::Event::ContactTagsRemoved { tags: [tags[1]].into() };
+        given.record(workspace, contact, removed);
+        (given, workspace, tags)
+    }
+
+    #[test]
+    fn a_tag_counts_the_contacts_that_carry_it() {
+        let (mut given, workspace, tags) = tagging();
+        let stranger = TagId(uuid::Uuid::from_u128(7));
+        let contact = given.contact(workspace, person("Bo", "", "", ""), None);
+        given.tagged(workspace, contact, &[tags[0], stranger]);
+        let counts: Vec<(String, i64)> =
+            rows::<Tag>(&given).into_iter().map(|row| (row.name, row.contact_count)).collect();
+        assert_eq!(counts, [("VIP".to_owned(), 2), ("Đặng".to_owned(), 0)]);
+    }
+
+    #[tokio::test]
+    async fn tags_are_found_by_id_name_and_what_comes_close() {
+        let (mut given, workspace, tags) = tagging();
+        let elsewhere = given.workspace("Beta");
+        given.tag(elsewhere, "VIP");
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        let first = list(connection, workspace, None, 1).await.expect("a page");
+        assert_eq!(first.items[0].id, tags[1], "dang stands before vip");
+        let second = list(connection, workspace, first.next.as_ref(), 1).await.expect("a page");
+        assert_eq!((second.items[0].id, second.next), (tags[0], None));
+        assert_eq!(by_ids(connection, workspace, &tags).await.expect("rows").len(), 2);
+        assert!(by_ids(connection, elsewhere, &tags).await.expect("rows").is_empty());
+        assert!(by_ids(connection, workspace, &[]).await.expect("rows").is_empty());
+        let named = by_name(connection, workspace, "DANG").await.expect("a row").expect("a tag");
+        assert_eq!((named.id, named.contact_count), (tags[1], 0));
+        assert!(by_name(connection, workspace, "gone").await.expect("a row").is_none());
+        let close = near(connection, workspace, "v.i.p.").await.expect("candidates");
+        assert_eq!((close.len(), close[0].name.as_deref()), (1, Some("VIP")));
+    }
+}

@@ -83,3 +83,36 @@ pub async fn get(connection: &mut Connection, workspace: WorkspaceId, id: TokenI
     let select = format!("select {} from tokens v where v.workspace = ", Token::columns("v"));
     Ok(Sql::new(select).bind(&workspace).push(" and v.id = ").bind(&id).rows(connection).await?.pop())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, folded, rows};
+
+    #[tokio::test]
+    async fn a_token_is_listed_without_its_digest_also_after_its_end() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let id = given.token(workspace, "assistant");
+        given.record(workspace, id, token::Event::TokenRevoked {});
+        assert!(rows::<Token>(&given)[0].revoked_at.is_some());
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let listed = list(reader.connection(), workspace, 10).await.expect("a list");
+        let row = get(reader.connection(), workspace, id).await.expect("a row").expect("a token");
+        assert_eq!((listed, row.permission), (vec![row.clone()], Permission::ReadOnly));
+        assert_eq!(row.scopes, Json(vec![Scope::ContactsRead]));
+        let dump = format!("{:?}", tables.dump().await.expect("a dump"));
+        assert!(!dump.contains(&"ab".repeat(32)), "the digest is in no table");
+    }
+
+    #[test]
+    fn the_end_of_a_token_that_never_began_is_refused() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        given.record(workspace, uuid::Uuid::nil(), token::Event::TokenRevoked {});
+        let keys = [(workspace, TokenId(uuid::Uuid::nil()))].into();
+        let mut rows = Rows::<Token>::of(&std::collections::BTreeMap::new(), keys);
+        assert_eq!(Token::apply(&mut rows, &given.events[1]), Err(Poison("the token did not begin")));
+    }
+}

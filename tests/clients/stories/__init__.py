@@ -1,0 +1,11 @@
+"""The stories: each module registers its own with `@story`; `ALL` lists the modules in the order in which they are told."""
+
+ALL = [
+    "assistant_loop",
+    "behind_a_proxy",
+    "who_gets_in",
+    "what_a_token_may",
+    "hosts_and_origins",
+    "one_folder_for_all",
+    "command_line",
+]
