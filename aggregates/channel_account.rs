@@ -170,8 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_claimed_without_regard_to_case_and_marks() {
-        holds::<ChannelAccount>(&[connected("Café")], &[address_claim(Channel::Webchat, "cafe")]);
+    fn name_and_id_are_claimed_as_addresses_without_regard_to_case_and_marks() {
+        let id = AccountId(Uuid::from_u128(1)).to_string();
+        let addresses = [address_claim(Channel::Webchat, "cafe"), address_claim(Channel::Webchat, &id)];
+        holds::<ChannelAccount>(&[connected("Café")], &addresses);
     }
 
     #[test]
