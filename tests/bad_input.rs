@@ -1,0 +1,208 @@
+//! Whatever a caller sends: no panic, no fault of ours, nothing applied by half, nothing of another workspace.
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use chatbotx::operations::registry;
+use chatbotx::problem::Code;
+use serde_json::{Map, Value, json};
+
+use crate::fixture::{Program, call_as, neighbour, says};
+
+/// What can be named in a workspace.
+struct Known {
+    contact: Value,
+    tag: Value,
+    field: Value,
+    conversation: Value,
+    message: Value,
+    account: Value,
+}
+
+async fn furnish(program: &Program, caller: &chatbotx::app::Caller) -> Known {
+    let call = async |name: &str, arguments: Value| {
+        call_as(&program.app, caller, name, arguments).await.unwrap_or_else(|problem| panic!("{name}: {problem:?}"))
+    };
+    let accounts = call("list_channels", json!({})).await;
+    let account = accounts["items"][0]["id"].clone();
+    let id: &str = account.as_str().expect("an id");
+    let found = chatbotx::channels::webchat::Account::find(&program.app, id).await.expect("known by its id");
+    let (visitor, secret) =
+        chatbotx::channels::webchat::create_visitor(&program.app, found, Some("Ana")).await.expect("a visitor");
+    let session = chatbotx::channels::webchat::Session::open(&program.app, found, &secret).expect("its secret");
+    let message = says(&session, "one", "Hello").await.message_id;
+    let contact = call("get_contact", json!({"contactId": format!("webchat:{}", visitor.id())})).await["contact"]["id"].clone();
+    let tag = call("create_tag", json!({"name": "VIP"})).await["tag"]["id"].clone();
+    let field = call("create_custom_field", json!({"name": "Size", "type": "number"})).await;
+    let field = field.as_object().and_then(|answer| answer.values().find_map(|noun| noun.get("id"))).expect("an id").clone();
+    let conversation = call("list_conversations", json!({})).await["items"][0]["id"].clone();
+    Known { contact, tag, field, conversation, message: json!(message), account }
+}
+
+fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> Value {
+    let text = |random: &mut SmallRng| -> Value {
+        let choices = [
+            "", " ", "x", "VIP", "Ana", "\u{0}", "\u{202e}abc", "🙂", "' or 1=1 --", "%", "_", "*", "\"\"", "-1", "null",
+            "email:ana@example.com", "email:", "phone:+49170123456", "phone:abc", "webchat:nobody", "telegram:1",
+            "contact_01jzk00000000000000000000a", "tag_", "ana@example.com", "+491701234567", "2026-11-23",
+            "2026-02-30", "de", "Europe/Berlin", "in", "out", "open", "full", "lastActivity", "𒐫𒐫𒐫", "text",
+        ];
+        json!(choices[random.random_range(0..choices.len())])
+    };
+    let id = |random: &mut SmallRng, from: &Known| {
+        [&from.contact, &from.tag, &from.field, &from.conversation, &from.message, &from.account][random.random_range(0..6)]
+            .clone()
+    };
+    match random.random_range(0..16) {
+        0 => Value::Null,
+        1 => json!(random.random_bool(0.5)),
+        2 => json!(random.random_range(-5..200)),
+        3 => json!([i64::MAX, i64::MIN, 0][random.random_range(0..3)]),
+        4 => json!([u64::MAX, 1 << 53][random.random_range(0..2)]),
+        5 => json!([1.5, -0.0, 1e300][random.random_range(0..3)]),
+        6 => json!("long ".repeat([60, 300, 3_000][random.random_range(0..3)])),
+        7 | 8 => id(random, here),
+        9 => id(random, there),
+        10 if depth > 0 => {
+            let length = [0, 1, 3, 120][random.random_range(0..4)];
+            Value::Array((0..length).map(|_| any_value(random, depth - 1, here, there)).collect())
+        }
+        11 if depth > 0 => {
+            let names = ["id", "title", "name", "$personal", "text", "a"];
+            let members = (0..random.random_range(0..4))
+                .map(|_| (names[random.random_range(0..names.len())].to_owned(), any_value(random, depth - 1, here, there)));
+            Value::Object(members.collect())
+        }
+        _ => text(random),
+    }
+}
+
+fn arguments(random: &mut SmallRng, schema: &Map<String, Value>, here: &Known, there: &Known) -> Map<String, Value> {
+    let mut arguments = Map::new();
+    let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    for (name, property) in properties {
+        // Calls that wait for something would only make this slow.
+        if matches!(name.as_str(), "timeoutMs" | "waitMs" | "settleMs") {
+            arguments.insert(name, json!(0));
+            continue;
+        }
+        let likely = if required.contains(&name.as_str()) { 0.95 } else { 0.25 };
+        if !random.random_bool(likely) {
+            continue;
+        }
+        let choices = property.get("enum").and_then(Value::as_array);
+        let value = match (name.as_str(), choices) {
+            ("contactId", _) if random.random_bool(0.7) => here.contact.clone(),
+            ("conversationId", _) if random.random_bool(0.7) => here.conversation.clone(),
+            ("messageId", _) if random.random_bool(0.7) => here.message.clone(),
+            ("field", _) if random.random_bool(0.7) => here.field.clone(),
+            ("text" | "firstName" | "name", _) if random.random_bool(0.6) => json!("Zoë"),
+            (_, Some(choices)) if random.random_bool(0.7) => choices[random.random_range(0..choices.len())].clone(),
+            _ => any_value(random, 2, here, there),
+        };
+        arguments.insert(name, value);
+    }
+    if random.random_bool(0.05) {
+        arguments.insert("surprise".to_owned(), any_value(random, 1, here, there));
+    }
+    arguments
+}
+
+#[tokio::test]
+async fn generated_inputs_never_break_anything() {
+    let program = Program::start().await;
+    let here = furnish(&program, &program.caller).await;
+    let other = neighbour(&program).await;
+    let there = furnish(&program, &other).await;
+    let theirs = program.app.head(other.workspace).await.expect("readable");
+    let each = if std::env::var_os("CHATBOTX_LONG").is_some() { 10_000 } else { 420 };
+    let mut random = SmallRng::seed_from_u64(42);
+    let mut accepted = std::collections::BTreeMap::new();
+    for operation in registry::all().iter() {
+        let name = operation.facts.name;
+        for number in 0..each {
+            let arguments = arguments(&mut random, &operation.input_schema, &here, &there);
+            let shown = Value::Object(arguments.clone());
+            let before = program.head().await;
+            let dry = arguments.get("dryRun") == Some(&Value::Bool(true));
+            match call_as(&program.app, &program.caller, name, shown.clone()).await {
+                Ok(answer) => {
+                    *accepted.entry(name).or_insert(0) += 1;
+                    assert!(answer.is_object(), "{name} {shown}: {answer}");
+                    if !operation.facts.effect.writes() || dry {
+                        assert_eq!(program.head().await, before, "{name} {shown} wrote");
+                    }
+                }
+                Err(problem) => {
+                    assert_ne!(problem.code, Code::Internal, "{name} #{number} {shown}: {problem:?}");
+                    assert_ne!(problem.code, Code::Unavailable, "{name} #{number} {shown}: {problem:?}");
+                    assert_eq!(program.head().await, before, "{name} {shown} was refused and wrote all the same");
+                    assert!(!problem.message.is_empty());
+                }
+            }
+        }
+    }
+    // The generator reaches beyond the checks: every operation was carried out, too.
+    for operation in registry::all().iter() {
+        assert!(accepted.contains_key(operation.facts.name), "{} was never accepted", operation.facts.name);
+    }
+    assert_eq!(program.app.head(other.workspace).await.expect("readable"), theirs, "the neighbour was touched");
+    let verification = program.app.verify(&|_, _| {}).await.expect("readable");
+    assert!(verification.ok, "{verification:?}");
+}
+
+#[tokio::test]
+async fn every_operation_refuses_unknown_members_and_names_them() {
+    let program = Program::start().await;
+    for operation in registry::all().iter() {
+        let problem = program.refused(operation.facts.name, json!({"surprise": 1})).await;
+        assert_eq!(problem.code, Code::InvalidInput, "{}: {problem:?}", operation.facts.name);
+        assert_eq!(problem.field.as_deref(), Some("surprise"), "{}: {problem:?}", operation.facts.name);
+    }
+}
+
+#[tokio::test]
+async fn ids_of_a_neighbour_are_refused_exactly_as_ids_of_nobody() {
+    let program = Program::start().await;
+    let other = neighbour(&program).await;
+    let theirs = furnish(&program, &other).await;
+    let nobody = |id: &Value| {
+        let id = id.as_str().expect("an id");
+        let (prefix, _) = id.rsplit_once('_').expect("a prefix");
+        json!(format!("{prefix}_01jzk00000000000000000000a"))
+    };
+    furnish(&program, &program.caller).await;
+    for (name, member, id, rest) in [
+        ("get_contact", "contactId", &theirs.contact, json!({})),
+        ("update_contact", "contactId", &theirs.contact, json!({"firstName": "x"})),
+        ("add_contact_tags", "contactId", &theirs.contact, json!({"tags": ["x"]})),
+        ("add_contact_tags", "tagId", &theirs.tag, json!({"contactId": "email:x@example.com"})),
+        ("list_contact_tags", "contactId", &theirs.contact, json!({})),
+        ("set_contact_custom_field", "contactId", &theirs.contact, json!({"field": "Size", "value": 1})),
+        ("list_contact_messages", "contactId", &theirs.contact, json!({})),
+        ("send_message", "contactId", &theirs.contact, json!({"text": "x"})),
+        ("send_message", "conversationId", &theirs.conversation, json!({"text": "x"})),
+        ("get_conversation", "conversationId", &theirs.conversation, json!({})),
+        ("mark_conversation_read", "conversationId", &theirs.conversation, json!({})),
+        ("get_message_status", "messageId", &theirs.message, json!({})),
+        ("list_events", "contactId", &theirs.contact, json!({})),
+        ("list_contacts", "tags", &theirs.tag, json!({})),
+    ] {
+        let refusal = async |id: Value| {
+            let mut arguments = rest.clone();
+            arguments[member] = if member == "tags" { json!([id]) } else { id };
+            let answer = program.call(name, arguments).await;
+            let shown = serde_json::to_value(answer.map_err(|problem| json!({
+                "code": problem.code, "message": problem.message, "hint": problem.hint, "candidates": problem.candidates.len(),
+            })))
+            .expect("JSON");
+            shown.to_string()
+        };
+        let foreign = refusal(id.clone()).await;
+        let unknown = refusal(nobody(id)).await;
+        let (foreign_id, unknown_id) = (id.as_str().expect("an id"), nobody(id));
+        let unknown_id = unknown_id.as_str().expect("an id");
+        assert_eq!(foreign.replace(foreign_id, "ID"), unknown.replace(unknown_id, "ID"), "{name}");
+    }
+}

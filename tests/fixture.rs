@@ -1,0 +1,123 @@
+//! A whole program in a folder of its own, without its doors: what the stories here act on.
+
+use std::sync::Arc;
+
+use aggregates::ids::WorkspaceId;
+use chatbotx::app::{App, Caller, OpenOptions};
+use chatbotx::channels::webchat::{Account, InboundText, Received, Session, create_visitor, receive};
+use chatbotx::clock::ManualClock;
+use chatbotx::operations::{CallOptions, registry};
+use chatbotx::problem::Problem;
+use serde_json::{Map, Value};
+
+/// 2026-01-01T00:00:00Z, in microseconds.
+pub const NEW_YEAR: i64 = 1_767_225_600_000_000;
+
+/// A program with one workspace.
+pub struct Program {
+    pub folder: tempfile::TempDir,
+    pub clock: Arc<ManualClock>,
+    pub app: Arc<App>,
+    pub caller: Caller,
+}
+
+impl Program {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(ManualClock::at(NEW_YEAR));
+        let app = open(&folder, &clock).await;
+        let workspace = app.create_workspace("Bakery").await.expect("a workspace");
+        Self { folder, clock, app, caller: Caller::local(workspace) }
+    }
+
+    /// As if the process had been killed and started again.
+    pub async fn restart(self) -> Self {
+        let Self { folder, clock, app, caller } = self;
+        app.close().await;
+        drop(app);
+        let app = open(&folder, &clock).await;
+        Self { folder, clock, app, caller }
+    }
+
+    /// Calls an operation as the workspace's owner.
+    pub async fn call(&self, name: &str, arguments: Value) -> Result<Value, Problem> {
+        call_as(&self.app, &self.caller, name, arguments).await
+    }
+
+    /// The same where it must succeed.
+    pub async fn done(&self, name: &str, arguments: Value) -> Value {
+        match self.call(name, arguments.clone()).await {
+            Ok(answer) => answer,
+            Err(problem) => panic!("{name} {arguments} was refused: {problem:?}"),
+        }
+    }
+
+    /// The same where it must be refused.
+    pub async fn refused(&self, name: &str, arguments: Value) -> Problem {
+        match self.call(name, arguments.clone()).await {
+            Ok(answer) => panic!("{name} {arguments} was not refused: {answer}"),
+            Err(problem) => problem,
+        }
+    }
+
+    /// The position of the last event.
+    pub async fn head(&self) -> u64 {
+        self.app.head(self.caller.workspace).await.expect("readable")
+    }
+
+    /// A visitor of the built-in web chat.
+    pub async fn visitor(&self, name: &str) -> Session {
+        let account = Account::find(&self.app, "local").await.expect("built in");
+        let (_, secret) = create_visitor(&self.app, account, Some(name)).await.expect("a visitor");
+        Session::open(&self.app, account, &secret).expect("its own secret")
+    }
+
+    /// All that the read tables hold.
+    pub async fn tables(&self) -> Vec<(&'static str, Vec<Value>)> {
+        let context = self.app.read(self.caller.workspace, None).await.expect("readable");
+        assert!(!context.stale);
+        drop(context);
+        self.app.dump_tables().await.expect("readable")
+    }
+}
+
+async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<App> {
+    let options = OpenOptions { data: folder.path().to_owned(), database_url: None };
+    let clock = Arc::<ManualClock>::clone(clock);
+    App::open_with_clock(&options, clock).await.expect("opened")
+}
+
+/// Calls an operation.
+pub async fn call_as(app: &Arc<App>, caller: &Caller, name: &str, arguments: Value) -> Result<Value, Problem> {
+    let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+    call_with(app, caller, name, arguments, CallOptions::default()).await
+}
+
+/// Calls an operation with options.
+pub async fn call_with(
+    app: &Arc<App>,
+    caller: &Caller,
+    name: &str,
+    arguments: Map<String, Value>,
+    options: CallOptions,
+) -> Result<Value, Problem> {
+    let operation = registry::all().get(name).unwrap_or_else(|| panic!("no operation {name}"));
+    operation.call(Arc::clone(app), caller.clone(), options, arguments).await
+}
+
+/// What a visitor writes.
+pub async fn says(visitor: &Session, id: &str, text: &str) -> Received {
+    let inbound = InboundText {
+        client_message_id: id.to_owned(),
+        text: Some(text.to_owned()),
+        button_id: None,
+        reply_to: None,
+    };
+    receive(visitor, &inbound).await.expect("taken in")
+}
+
+/// A second workspace of the same program.
+pub async fn neighbour(program: &Program) -> Caller {
+    let workspace: WorkspaceId = program.app.create_workspace("Neighbour").await.expect("a workspace");
+    Caller::local(workspace)
+}
