@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
+use projections::{Count, Page};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::untrusted;
@@ -45,6 +46,17 @@ impl<T: JsonSchema> JsonSchema for Item<T> {
     }
 }
 
+/// How much of each item is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Detail {
+    /// What is mostly needed.
+    #[default]
+    Compact,
+    /// Everything.
+    Full,
+}
+
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -65,45 +77,51 @@ pub(super) struct List<T: JsonSchema> {
     pub(super) examined: Option<u64>,
 }
 
-/// Rows that a query found, before they are put on a page.
-pub(super) struct Found<R> {
-    pub(super) rows: Vec<R>,
-    /// Leads to what follows the last row.
-    pub(super) next_cursor: Option<String>,
-}
-
 impl<T: Serialize + JsonSchema> List<T> {
-    /// Puts rows on a page until it is full; `cursor_after` then leads on from the last row that is on it. `members` picks among the
-    /// members of an item.
+    /// Puts rows on a page until it is full: compare [`Self::len`] with their number. `members` picks among the members of an item.
     ///
     /// # Errors
     /// When an item has no JSON form.
-    pub(super) fn fill<R>(
-        found: Found<R>,
-        show: impl Fn(&R) -> T,
-        cursor_after: impl Fn(&R) -> String,
+    pub(super) fn fill(
+        rows: impl IntoIterator<Item = T>,
         members: Option<&BTreeSet<&'static str>>,
     ) -> Result<Self, Problem> {
         let mut items = Items::new(MAX_BYTES - ENVELOPE_BYTES);
-        let mut next_cursor = found.next_cursor;
-        let mut last = None;
-        for row in &found.rows {
-            if !items.push(&show(row), members)? {
-                next_cursor = last.map(cursor_after);
+        for row in rows {
+            if !items.push(&row, members)? {
                 break;
             }
-            last = Some(row);
         }
-        Ok(Self { items: items.items, next_cursor, total_count: None, total_count_is_minimum: false, examined: None })
+        Ok(Self { items: items.items, next_cursor: None, total_count: None, total_count_is_minimum: false, examined: None })
     }
 
-    /// A list that is never long enough to need pages.
-    ///
-    /// # Errors
-    /// When an item has no JSON form.
-    pub(super) fn whole(rows: impl IntoIterator<Item = T>) -> Result<Self, Problem> {
-        let items = rows.into_iter().map(|row| item(&row, None)).collect::<Result<_, _>>()?;
-        Ok(Self { items, next_cursor: None, total_count: None, total_count_is_minimum: false, examined: None })
+    /// How many items are on the page.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Says how many there are on all pages.
+    pub(super) fn count(&mut self, count: Count) {
+        (self.total_count, self.total_count_is_minimum) = (Some(count.value), count.more);
+    }
+
+    /// Says how many there are when not all of them found room, in a list without pages.
+    pub(super) fn cut_from(mut self, all: usize) -> Self {
+        self.total_count = (self.items.len() < all).then_some(all as u64);
+        self
+    }
+
+    /// Says where the next page begins, if there is one.
+    pub(super) fn goes_on_at(mut self, cursor: Option<String>) -> Self {
+        self.next_cursor = cursor;
+        self
+    }
+
+    /// Says where the next page begins, and what ended this one; `position` is that of the tables read.
+    pub(super) fn led_on<R>(mut self, page: Page<R>, position: u64) -> Self {
+        self.next_cursor = page.next.map(|next| next.begun_at(position).encode());
+        self.examined = page.examined;
+        self
     }
 }
 
@@ -251,29 +269,15 @@ mod tests {
     }
 
     fn page(rows: usize, chars: usize, letter: &str) -> List<Row> {
-        let rows = (0..rows).map(|id| Row { id, text: letter.repeat(chars) }).collect();
-        List::fill(
-            Found { rows, next_cursor: Some("end".to_owned()) },
-            |row: &Row| Row { id: row.id, text: row.text.clone() },
-            |row| row.id.to_string(),
-            None,
-        )
-        .expect("a page")
+        List::fill((0..rows).map(|id| Row { id, text: letter.repeat(chars) }), None).expect("a page")
     }
 
     #[test]
-    fn a_page_stops_at_an_item_and_leads_on_from_it() {
+    fn a_page_stops_at_an_item() {
         let page = page(100, 4_000, "x");
         let text = serde_json::to_string(&page).expect("JSON");
         assert!(text.len() <= MAX_BYTES, "{}", text.len());
-        assert_eq!(page.items.len(), 5);
-        assert_eq!(page.next_cursor.as_deref(), Some("4"));
-    }
-
-    #[test]
-    fn a_page_that_is_not_full_keeps_the_cursor_of_its_query() {
-        let page = page(3, 10, "x");
-        assert_eq!((page.items.len(), page.next_cursor.as_deref()), (3, Some("end")));
+        assert_eq!(page.len(), 5);
     }
 
     #[test]
@@ -281,7 +285,7 @@ mod tests {
         let page = page(2, 10_000, "\u{200b}");
         let text = serde_json::to_string(&page).expect("JSON");
         assert!(text.len() <= MAX_BYTES, "{}", text.len());
-        assert!(!page.items.is_empty());
+        assert!(page.len() > 0);
     }
 
     #[test]

@@ -29,8 +29,15 @@ pub(super) fn take_call_members(arguments: &mut Map<String, Value>) -> CallMembe
 /// `invalid_input` naming the member, its value and what is expected; never with serde's own words, which quote values.
 pub(super) fn read<T: DeserializeOwned>(
     schema: &Map<String, Value>,
-    arguments: Map<String, Value>,
+    mut arguments: Map<String, Value>,
 ) -> Result<T, Problem> {
+    for (name, value) in &mut arguments {
+        // `20.0` is a whole number in JSON Schema, but not to serde.
+        let whole = schema_check::at(schema, name).and_then(|inner| inner.get("type")).is_some_and(|kind| kind == "integer");
+        if let (true, Some(number)) = (whole, value.as_f64().filter(|_| value.is_f64())) {
+            *value = Value::from(number as i64);
+        }
+    }
     let given = Value::Object(arguments);
     serde_path_to_error::deserialize(&given).map_err(|error| {
         let path = error.path().to_string();

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use projections::Cursor;
+
 use crate::app::{App, Caller, ReadContext};
 use crate::problem::Problem;
 
@@ -27,7 +29,16 @@ impl Call {
     /// # Errors
     /// `unavailable` when the tables cannot be read.
     pub async fn read(&self) -> Result<ReadContext, Problem> {
-        let context = self.app.read(self.caller.workspace, self.min_position).await?;
+        self.read_from(None).await
+    }
+
+    /// The same for a page that goes on from `cursor`: not older than the list's first page.
+    ///
+    /// # Errors
+    /// `unavailable` when the tables cannot be read.
+    pub async fn read_from(&self, cursor: Option<&Cursor>) -> Result<ReadContext, Problem> {
+        let min_position = self.min_position.max(cursor.map(Cursor::position));
+        let context = self.app.read(self.caller.workspace, min_position).await?;
         self.stale.store(context.stale, Ordering::Relaxed);
         self.position.store(context.position, Ordering::Relaxed);
         Ok(context)

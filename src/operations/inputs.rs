@@ -3,6 +3,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
+use crate::problem::Problem;
+
 /// Makes a transparent type with a schema of its own.
 macro_rules! input_type {
     ($(#[$doc:meta])* $name:ident($inner:ty), $schema:tt) => {
@@ -53,6 +55,43 @@ input_type! {
     Name(String), {"type": "string", "minLength": 1, "maxLength": 255}
 }
 
+/// Which page of a list.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub(super) struct Paging {
+    limit: Option<Limit>,
+    cursor: Option<Cursor>,
+}
+
+impl Paging {
+    /// The number of items asked for.
+    pub(super) fn limit(&self) -> u64 {
+        Limit::of(self.limit.as_ref()) as u64
+    }
+
+    /// Where the page begins, in a list whose cursors are positions of the log.
+    ///
+    /// # Errors
+    /// `invalid_input` when the cursor is not of such a list.
+    pub(super) fn position(&self) -> Result<Option<u64>, Problem> {
+        let position = self.cursor.as_ref().map(|cursor| cursor.0.parse());
+        position.transpose().map_err(|_| {
+            Problem::invalid("cursor", "this is not a cursor of this list")
+                .hint("repeat the call without it, from the first page")
+        })
+    }
+
+    /// Where the page begins, in a list ordered by `order`.
+    ///
+    /// # Errors
+    /// `invalid_input` when the cursor is not of such a list.
+    pub(super) fn after(&self, order: projections::Order) -> Result<Option<projections::Cursor>, Problem> {
+        let cursor = self.cursor.as_ref().map(|cursor| projections::Cursor::decode(&cursor.0, order));
+        cursor.transpose().map_err(|error| {
+            Problem::invalid("cursor", error.to_string()).hint("repeat the call without it, from the first page")
+        })
+    }
+}
+
 impl Limit {
     /// The number of items asked for.
     pub(super) fn of(limit: Option<&Self>) -> usize {
@@ -96,6 +135,17 @@ impl<T: JsonSchema> JsonSchema for Change<T> {
 pub(super) fn rfc3339(micros: i64) -> String {
     // Years beyond 9999 do not occur; should one, the number itself is the honest answer.
     jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |moment| format!("{moment:.3}"))
+}
+
+/// Reads a time of an input, in microseconds since the epoch.
+///
+/// # Errors
+/// `invalid_input` with an example.
+pub(super) fn moment(member: &str, text: &str) -> Result<i64, Problem> {
+    let moment: jiff::Timestamp = text.trim().parse().map_err(|_| {
+        Problem::invalid(member, "must be a time with its offset from UTC, for example 2026-11-23T09:30:00Z").value(text)
+    })?;
+    Ok(moment.as_microsecond())
 }
 
 #[cfg(test)]

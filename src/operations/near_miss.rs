@@ -9,28 +9,23 @@ pub(super) const MAX_CANDIDATES: usize = 5;
 /// Longer names are compared by their beginnings only: the distance costs the product of both lengths.
 const MAX_COMPARED_CHARS: usize = 64;
 
-/// The closest of `known` (id, name), nearest first, with the reason each came close.
-pub(super) fn near_misses<'a>(
-    wanted: &str,
-    known: impl IntoIterator<Item = (String, &'a str)>,
-    show_names: bool,
-) -> Vec<Candidate> {
+/// The closest of `known` names (of members, operations, event types), nearest first, with the reason each came close.
+pub(super) fn near_names<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<Candidate> {
     let wanted = plain(wanted);
     let mut close: Vec<(usize, Candidate)> = known
         .into_iter()
-        .filter_map(|(id, name)| {
+        .filter_map(|name| {
             let (rank, reason) = closeness(&wanted, &plain(name))?;
-            let name = show_names.then(|| name.to_owned());
-            Some((rank, Candidate { id, name, reason }))
+            Some((rank, Candidate { id: name.to_owned(), name: None, reason }))
         })
         .collect();
     close.sort_by(|(left, a), (right, b)| left.cmp(right).then_with(|| a.id.cmp(&b.id)));
     close.into_iter().take(MAX_CANDIDATES).map(|(_, candidate)| candidate).collect()
 }
 
-/// Names among names: of members, tools, event types.
-pub(super) fn near_names<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<Candidate> {
-    near_misses(wanted, known.into_iter().map(|name| (name.to_owned(), name)), false)
+/// What the read tables found close to a name.
+pub(super) fn candidates(near: Vec<projections::Near>) -> Vec<Candidate> {
+    near.into_iter().map(|near| Candidate { id: near.id, name: near.name, reason: near.reason.to_owned() }).collect()
 }
 
 /// Folded, without what separates words: `contact_id` and `contactId` are then the same.
