@@ -154,6 +154,10 @@ impl<T: Serialize> Items<T> {
         Ok(true)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     pub(super) fn into_inner(self) -> Vec<Item<T>> {
         self.items
     }

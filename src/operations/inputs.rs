@@ -1,6 +1,6 @@
 //! Members that many inputs share, each with its limits and the words that describe it.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
 use crate::problem::Problem;
@@ -9,11 +9,11 @@ use crate::problem::Problem;
 macro_rules! input_type {
     ($(#[$doc:meta])* $name:ident($inner:ty), $schema:tt) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
         #[serde(transparent)]
         pub(super) struct $name(pub(super) $inner);
 
-        impl JsonSchema for $name {
+        impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
             }
@@ -22,8 +22,8 @@ macro_rules! input_type {
                 stringify!($name).into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!($schema)
             }
         }
     };

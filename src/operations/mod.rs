@@ -6,20 +6,32 @@
 mod answer;
 mod arguments;
 mod call;
+mod channels;
+mod contact_fields;
+mod contact_reference;
+mod contact_tags;
+mod contacts;
+mod conversation_view;
+mod conversations;
+mod custom_fields;
 mod definition;
 mod event_view;
 mod events;
 mod inputs;
+mod message_view;
+mod messages;
 mod near_miss;
 pub mod operation;
 pub mod registry;
 mod rights;
 mod schema;
 mod schema_check;
+mod send_message;
 #[cfg(test)]
 mod surface_rules;
 mod tags;
 mod untrusted;
+mod workspace;
 
 pub use call::Call;
 pub use operation::{Annotations, CallOptions, Effect, Facts, Mutation, Operation, Query, Toolset};

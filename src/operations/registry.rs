@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use super::definition::{mutation, query};
 use super::operation::{Operation, Toolset};
-use super::{near_miss, rights};
+use super::{
+    channels, contact_fields, contact_tags, contacts, conversations, custom_fields, events, messages, near_miss, rights,
+    send_message, tags, workspace,
+};
 use crate::app::Caller;
 use crate::problem::{Code, Problem};
 
@@ -18,7 +21,32 @@ pub struct Registry {
 /// The registry of this product.
 pub fn all() -> &'static Registry {
     static ALL: LazyLock<Registry> = LazyLock::new(|| Registry {
-        operations: vec![mutation::<super::tags::CreateTag>(), query::<super::events::ListEvents>()],
+        operations: vec![
+            query::<workspace::GetWorkspace>(),
+            query::<contacts::ListContacts>(),
+            query::<contacts::GetContact>(),
+            mutation::<contacts::CreateContact>(),
+            mutation::<contacts::UpsertContact>(),
+            mutation::<contacts::UpdateContact>(),
+            mutation::<contact_tags::AddContactTags>(),
+            mutation::<contact_tags::RemoveContactTags>(),
+            query::<contact_tags::ListContactTags>(),
+            query::<contact_fields::ListContactCustomFields>(),
+            mutation::<contact_fields::SetContactCustomField>(),
+            mutation::<send_message::SendMessage>(),
+            query::<messages::GetMessageStatus>(),
+            query::<messages::ListContactMessages>(),
+            query::<events::WaitForEvents>(),
+            query::<conversations::ListConversations>(),
+            query::<conversations::GetConversation>(),
+            mutation::<conversations::MarkConversationRead>(),
+            query::<channels::ListChannels>(),
+            query::<tags::ListTags>(),
+            mutation::<tags::CreateTag>(),
+            query::<custom_fields::ListCustomFields>(),
+            mutation::<custom_fields::CreateCustomField>(),
+            query::<events::ListEvents>(),
+        ],
     });
     &ALL
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aggregates::contact_address::{parse_email, parse_phone};
 use aggregates::contact_attributes::{Attribute, Attributes};
 use aggregates::folding::fold;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::operations::inputs::{Change, input_type};
