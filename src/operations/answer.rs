@@ -92,7 +92,13 @@ impl<T: Serialize + JsonSchema> List<T> {
                 break;
             }
         }
-        Ok(Self { items: items.items, next_cursor: None, total_count: None, total_count_is_minimum: false, examined: None })
+        Ok(Self {
+            items: items.items,
+            next_cursor: None,
+            total_count: None,
+            total_count_is_minimum: false,
+            examined: None,
+        })
     }
 
     /// How many items are on the page.

@@ -33,7 +33,8 @@ pub(super) fn read<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     for (name, value) in &mut arguments {
         // `20.0` is a whole number in JSON Schema, but not to serde.
-        let whole = schema_check::at(schema, name).and_then(|inner| inner.get("type")).is_some_and(|kind| kind == "integer");
+        let whole =
+            schema_check::at(schema, name).and_then(|inner| inner.get("type")).is_some_and(|kind| kind == "integer");
         if let (true, Some(number)) = (whole, value.as_f64().filter(|_| value.is_f64())) {
             *value = Value::from(number as i64);
         }

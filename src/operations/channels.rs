@@ -28,16 +28,6 @@ input_type! {
     }
 }
 
-impl From<channel_account::Error> for Problem {
-    fn from(error: channel_account::Error) -> Self {
-        let message = error.to_string();
-        match error {
-            channel_account::Error::InvalidName => Self::invalid("name", message),
-            channel_account::Error::Connected => Self::new(Code::Conflict, message),
-        }
-    }
-}
-
 impl AccountRef {
     /// The account that is meant; `field` is where the reference stands.
     ///

@@ -166,7 +166,9 @@ fn combined(change: Change, there: Option<&FieldValue>, given: FieldValue) -> Re
         (Change::Append, FieldValue::Text(there), FieldValue::Text(given)) => FieldValue::Text(there + &given),
         (Change::Prepend, FieldValue::Text(there), FieldValue::Text(given)) => FieldValue::Text(given + &there),
         (Change::Append, FieldValue::List(there), FieldValue::List(given)) => FieldValue::List([there, given].concat()),
-        (Change::Prepend, FieldValue::List(there), FieldValue::List(given)) => FieldValue::List([given, there].concat()),
+        (Change::Prepend, FieldValue::List(there), FieldValue::List(given)) => {
+            FieldValue::List([given, there].concat())
+        }
         (Change::Increase, FieldValue::Number(there), FieldValue::Number(given)) => {
             FieldValue::Number(sum(&there, &given, 1)?)
         }
@@ -174,8 +176,9 @@ fn combined(change: Change, there: Option<&FieldValue>, given: FieldValue) -> Re
             FieldValue::Number(sum(&there, &given, -1)?)
         }
         _ => {
-            return Err(Problem::invalid("operation", "does not go with the type of this field")
-                .hint("append and prepend go with text and list, increase and decrease with number; set goes with all"));
+            return Err(Problem::invalid("operation", "does not go with the type of this field").hint(
+                "append and prepend go with text and list, increase and decrease with number; set goes with all",
+            ));
         }
     })
 }
@@ -184,10 +187,7 @@ fn combined(change: Change, there: Option<&FieldValue>, given: FieldValue) -> Re
 fn sum(there: &serde_json::Number, given: &serde_json::Number, sign: i64) -> Result<serde_json::Number, Problem> {
     let whole = || there.as_i64()?.checked_add(given.as_i64()?.checked_mul(sign)?);
     let broken = || serde_json::Number::from_f64(there.as_f64()? + given.as_f64()? * sign as f64);
-    whole()
-        .map(Into::into)
-        .or_else(broken)
-        .ok_or_else(|| Problem::invalid("value", "makes a number that is too large"))
+    whole().map(Into::into).or_else(broken).ok_or_else(|| Problem::invalid("value", "makes a number that is too large"))
 }
 
 #[cfg(test)]

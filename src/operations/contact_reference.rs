@@ -6,8 +6,8 @@ use aggregates::claim::Claim;
 use aggregates::contact::{Contact, email_claim, identity_claim, phone_claim};
 use aggregates::contact_address::{parse_email, parse_phone};
 use aggregates::ids::ContactId;
-use projections::contact_search::{self, Wanted};
-use projections::contacts;
+use projections::contact_near::{self, Wanted};
+use projections::{contact_search, contacts};
 
 use super::channels;
 use super::inputs::input_type;
@@ -89,9 +89,9 @@ impl ContactRef {
                 "email" => parse_email(rest)
                     .map(Meaning::Email)
                     .ok_or_else(|| invalid("email: and an e-mail address, for example email:ana@example.com")),
-                "phone" => parse_phone(rest)
-                    .map(Meaning::Phone)
-                    .ok_or_else(|| invalid("phone: and a number with + and country code, for example phone:+491701234567")),
+                "phone" => parse_phone(rest).map(Meaning::Phone).ok_or_else(|| {
+                    invalid("phone: and a number with + and country code, for example phone:+491701234567")
+                }),
                 channel => channel
                     .parse()
                     .ok()
@@ -112,16 +112,23 @@ impl ContactRef {
         } else {
             "list_contacts with query finds contacts by name or a part of it".to_owned()
         };
-        Problem::invalid("contactId", "must be a contact's id, email:<address>, phone:<number>, or webchat:<visitor id>")
-            .value(self.0.as_str())
-            .hint(hint)
+        Problem::invalid(
+            "contactId",
+            "must be a contact's id, email:<address>, phone:<number>, or webchat:<visitor id>",
+        )
+        .value(self.0.as_str())
+        .hint(hint)
     }
 
     fn not_found(&self) -> Problem {
         Problem::new(Code::NotFound, "there is no such contact").field("contactId").value(self.0.as_str())
     }
 
-    async fn look_up(&self, meaning: Result<Meaning, Problem>, context: &mut ReadContext) -> Result<ContactId, Problem> {
+    async fn look_up(
+        &self,
+        meaning: Result<Meaning, Problem>,
+        context: &mut ReadContext,
+    ) -> Result<ContactId, Problem> {
         let (connection, workspace) = context.rows();
         let (found, wanted, text) = match &meaning {
             Ok(Meaning::Id(id)) => {
@@ -148,7 +155,7 @@ impl ContactRef {
             [one] => Ok(one.id),
             [] => {
                 let (connection, workspace) = context.rows();
-                let near = candidates(contact_search::near(connection, workspace, wanted, text).await?);
+                let near = candidates(contact_near::near(connection, workspace, wanted, text).await?);
                 Err(meaning.map_or_else(|malformed| malformed, |_| self.not_found()).candidates(near))
             }
             several => Err(Problem::new(Code::Ambiguous, "several contacts fit this reference")

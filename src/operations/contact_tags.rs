@@ -84,7 +84,12 @@ pub(super) struct RemovedAnswer {
 }
 
 /// References with the place where each stands.
-fn placed<'a, T>(member: &'a str, one: Option<&'a T>, list_name: &'a str, list: Option<&'a Vec<T>>) -> Vec<(String, &'a T)> {
+fn placed<'a, T>(
+    member: &'a str,
+    one: Option<&'a T>,
+    list_name: &'a str,
+    list: Option<&'a Vec<T>>,
+) -> Vec<(String, &'a T)> {
     let one = one.map(|only| (member.to_owned(), only));
     let list = list.into_iter().flatten().enumerate().map(|(index, item)| (format!("{list_name}[{index}]"), item));
     one.into_iter().chain(list).collect()

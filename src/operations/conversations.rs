@@ -243,7 +243,8 @@ struct ReadConversation {
 
 /// The only conversation with a contact, by the state of the log.
 async fn only_conversation(unit: &mut UnitOfWork, contact: ContactId) -> Result<ConversationId, Problem> {
-    let identities = unit.load::<Contact>(contact.0).await?.map(|contact| contact.identities.clone()).unwrap_or_default();
+    let identities =
+        unit.load::<Contact>(contact.0).await?.map(|contact| contact.identities.clone()).unwrap_or_default();
     let mut found = std::collections::BTreeSet::new();
     for identity in identities {
         found.extend(unit.claim_owner(&conversation_claim(identity.account, contact)).await?.map(ConversationId));

@@ -7,9 +7,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::call::Call;
-use super::operation::{CallOptions, Mutation, Operation, Query};
+use super::operation::{CallOptions, Effect, Mutation, Operation, Query};
 use super::{answer, arguments, event_view, schema, schema_check, untrusted};
-use crate::app::{App, Caller, Decision, Transacted, TransactionRequest, UnitOfWork};
+use crate::app::{
+    App, Caller, Decision, OUTCOME_KEPT_US, SEND_OUTCOME_KEPT_US, Transacted, TransactionRequest, UnitOfWork,
+};
 use crate::problem::Problem;
 
 /// The operation that `Q` is the input of.
@@ -43,7 +45,7 @@ pub(super) fn query<Q: Query>() -> Operation {
 /// The operation that `M` is the input of.
 pub(super) fn mutation<M: Mutation>() -> Operation {
     let schema::Input { description, mut schema } = schema::input::<M>();
-    schema::add_call_members(&mut schema);
+    schema::add_call_members(&mut schema, M::FACTS.effect);
     let input_schema = Arc::new(schema);
     let checked = Arc::clone(&input_schema);
     Operation {
@@ -87,6 +89,7 @@ async fn carry_out<M: Mutation>(
         request_id: options.request_id.unwrap_or_else(|| format!("req_{}", Uuid::now_v7().simple())),
         idempotency_key,
         fingerprint: arguments::fingerprint(&arguments),
+        kept_us: if M::FACTS.effect == Effect::ReachesCustomers { SEND_OUTCOME_KEPT_US } else { OUTCOME_KEPT_US },
         dry_run: members.dry_run,
     };
     let input: M = arguments::read(schema, arguments)?;

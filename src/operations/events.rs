@@ -226,7 +226,7 @@ impl Query for WaitForEvents {
                 // Every event that fits begins the quiet time anew.
                 until = deadline.min(Instant::now() + Duration::from_millis(self.settle_ms));
             }
-            if full || (ended && Instant::now() >= until) {
+            if full || (ended && (Instant::now() >= until || call.app.stopping().is_cancelled())) {
                 break;
             }
             if ended {

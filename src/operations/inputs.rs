@@ -143,7 +143,8 @@ pub(super) fn rfc3339(micros: i64) -> String {
 /// `invalid_input` with an example.
 pub(super) fn moment(member: &str, text: &str) -> Result<i64, Problem> {
     let moment: jiff::Timestamp = text.trim().parse().map_err(|_| {
-        Problem::invalid(member, "must be a time with its offset from UTC, for example 2026-11-23T09:30:00Z").value(text)
+        Problem::invalid(member, "must be a time with its offset from UTC, for example 2026-11-23T09:30:00Z")
+            .value(text)
     })?;
     Ok(moment.as_microsecond())
 }

@@ -147,7 +147,7 @@ impl GetMessageStatus {
             }
             match page.last() {
                 Some(last) => position = last.position,
-                None if Instant::now() >= deadline => return Ok(false),
+                None if Instant::now() >= deadline || call.app.stopping().is_cancelled() => return Ok(false),
                 None => {
                     call.app.wait_beyond(workspace, position, deadline).await?;
                 }

@@ -28,7 +28,7 @@ mod schema;
 mod schema_check;
 mod send_message;
 #[cfg(test)]
-mod surface_rules;
+mod surface_tests;
 mod tags;
 mod untrusted;
 mod workspace;

@@ -7,6 +7,8 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use super::operation::Effect;
+
 /// The schema of an input, and what the type's doc comment says.
 pub(super) struct Input {
     /// The description for the reader of the tool list.
@@ -31,15 +33,16 @@ pub(super) fn input<T: JsonSchema>() -> Input {
 }
 
 /// Adds what every mutation takes.
-pub(super) fn add_call_members(schema: &mut Map<String, Value>) {
+pub(super) fn add_call_members(schema: &mut Map<String, Value>, effect: Effect) {
+    let kept = if effect == Effect::ReachesCustomers { "7 days" } else { "24 h" };
     let members = json!({
         "idempotencyKey": {
             "type": "string", "minLength": 1, "maxLength": 255,
-            "description": "Names this call: repeating it with the same key and arguments has no second effect. Kept 24 h."
+            "description": format!("Names this call: a repetition with the same key and arguments has no second effect. Kept {kept}.")
         },
         "dryRun": {
             "type": "boolean",
-            "description": "true: decide only, write nothing, answer what would be written."
+            "description": "true: write nothing, answer what would be written."
         }
     });
     if let (Some(Value::Object(properties)), Value::Object(members)) = (schema.get_mut("properties"), members) {

@@ -185,7 +185,11 @@ impl SendMessage {
     }
 }
 
-async fn find_or_start(unit: &mut UnitOfWork, contact: ContactId, account: AccountId) -> Result<ConversationId, Problem> {
+async fn find_or_start(
+    unit: &mut UnitOfWork,
+    contact: ContactId,
+    account: AccountId,
+) -> Result<ConversationId, Problem> {
     if let Some(owner) = unit.claim_owner(&conversation_claim(account, contact)).await? {
         return Ok(ConversationId(owner));
     }
@@ -234,7 +238,8 @@ impl Mutation for SendMessage {
     async fn render(outcome: Sent, unit: &mut UnitOfWork) -> Result<SentAnswer, Problem> {
         let state = unit.load::<Message>(outcome.message.0).await?.cloned().unwrap_or_default();
         let message = state.message.ok_or_else(|| Problem::internal(&"a message that was sent is not there"))?;
-        let channel = unit.load::<ChannelAccount>(message.account.0).await?.map_or(Channel::Webchat, |found| found.channel);
+        let channel =
+            unit.load::<ChannelAccount>(message.account.0).await?.map_or(Channel::Webchat, |found| found.channel);
         Ok(SentAnswer {
             message: SentMessage {
                 id: outcome.message.to_string(),

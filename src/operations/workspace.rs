@@ -1,36 +1,13 @@
 //! The workspace as a whole.
 
 use aggregates::token::{Permission, Scope};
-use aggregates::workspace;
 use projections::{counts, workspaces};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::operation::{Effect, Facts, Query, Toolset};
-use crate::problem::{Code, Problem};
-
-impl From<workspace::Error> for Problem {
-    fn from(error: workspace::Error) -> Self {
-        let message = error.to_string();
-        match error {
-            workspace::Error::InvalidName => Self::invalid("name", message),
-            workspace::Error::Exists => Self::new(Code::Conflict, message),
-        }
-    }
-}
-
-impl From<aggregates::token::Error> for Problem {
-    fn from(error: aggregates::token::Error) -> Self {
-        use aggregates::token::Error;
-        let message = error.to_string();
-        match error {
-            Error::InvalidName => Self::invalid("name", message),
-            Error::Exists => Self::new(Code::Conflict, message),
-            Error::Unknown => Self::new(Code::NotFound, message),
-        }
-    }
-}
+use crate::problem::Problem;
 
 /// Shows the workspace that this token opens: name, time zone, language, how many contacts, open conversations and channels there are, the
 /// position of the log, and what the token may do.

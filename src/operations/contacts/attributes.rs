@@ -93,22 +93,26 @@ fn read(attribute: Attribute, written: &str) -> Result<String, Problem> {
             ((!fold(text).is_empty()).then(|| text.to_owned()), "a name with visible characters")
         }
         Attribute::Email => (parse_email(text), "an e-mail address, for example ana@example.com"),
-        Attribute::Phone => (
-            parse_phone(text),
-            "a phone number with + and country code, 7 to 15 digits, for example +491701234567",
-        ),
+        Attribute::Phone => {
+            (parse_phone(text), "a phone number with + and country code, 7 to 15 digits, for example +491701234567")
+        }
         Attribute::Gender => (Some(text.to_owned()), "male, female or unknown"),
         Attribute::Language => {
             (is_language(text).then(|| text.to_owned()), "a BCP 47 language tag, for example en or pt-BR")
         }
-        Attribute::Timezone => (is_timezone(text).then(|| text.to_owned()), "an IANA time zone, for example Europe/Berlin"),
+        Attribute::Timezone => {
+            (is_timezone(text).then(|| text.to_owned()), "an IANA time zone, for example Europe/Berlin")
+        }
         Attribute::Country => (
             (text.len() == 2 && text.bytes().all(|letter| letter.is_ascii_alphabetic())).then(|| text.to_uppercase()),
             "two letters of ISO 3166-1, for example DE",
         ),
         Attribute::AvatarUrl => {
             let fits = text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
-            ((fits && !text.contains(char::is_whitespace)).then(|| text.to_owned()), "an address that begins with https://")
+            (
+                (fits && !text.contains(char::is_whitespace)).then(|| text.to_owned()),
+                "an address that begins with https://",
+            )
         }
     };
     value.ok_or_else(|| Problem::invalid(attribute.to_string(), format!("must be {expected}")).value(written))

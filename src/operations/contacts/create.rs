@@ -221,7 +221,8 @@ impl Mutation for UpsertContact {
         let (id, created) = match owners.as_slice() {
             [] => {
                 let id = ContactId(unit.new_id());
-                unit.execute::<Contact>(id.0, Command::Create { source: Source::Workspace, attributes, identity }).await?;
+                unit.execute::<Contact>(id.0, Command::Create { source: Source::Workspace, attributes, identity })
+                    .await?;
                 (id, true)
             }
             [(owner, _)] => {

@@ -23,9 +23,12 @@ impl From<contact::Error> for Problem {
                 .hint("give firstName, lastName, email, phone, or channelAccountId with channelUserId"),
             contact::Error::Unknown => Self::new(Code::NotFound, message).field("contactId"),
             contact::Error::Exists => Self::new(Code::Conflict, message),
-            contact::Error::SetAndCleared(attribute) => Self::invalid(attribute.to_string(), message)
-                .hint("leave it out of clear, or do not set it"),
-            contact::Error::TooManyTags => Self::invalid("tags", message).hint("remove tags with remove_contact_tags first"),
+            contact::Error::SetAndCleared(attribute) => {
+                Self::invalid(attribute.to_string(), message).hint("leave it out of clear, or do not set it")
+            }
+            contact::Error::TooManyTags => {
+                Self::invalid("tags", message).hint("remove tags with remove_contact_tags first")
+            }
             contact::Error::InvalidIdentity => Self::invalid("channelUserId", message),
         }
     }

@@ -285,7 +285,9 @@ impl Query for GetContact {
         // A claim may be younger than the tables when they lag behind.
         let contact = views(&mut context, &rows, None).await?.pop();
         let contact = contact.ok_or_else(|| {
-            Problem::new(Code::NotFound, "there is no such contact").field("contactId").value(self.contact_id.0.as_str())
+            Problem::new(Code::NotFound, "there is no such contact")
+                .field("contactId")
+                .value(self.contact_id.0.as_str())
         })?;
         let mut talks = Vec::new();
         if call.caller.may(Scope::MessagesRead, false) {

@@ -113,7 +113,9 @@ impl ContactView {
 /// The contact's state, or that there is none in this workspace.
 pub(in crate::operations) async fn load(unit: &mut UnitOfWork, id: ContactId) -> Result<Contact, Problem> {
     let contact = unit.load::<Contact>(id.0).await?.cloned();
-    contact.ok_or_else(|| Problem::new(Code::NotFound, "there is no such contact").field("contactId").value(id.to_string()))
+    contact.ok_or_else(|| {
+        Problem::new(Code::NotFound, "there is no such contact").field("contactId").value(id.to_string())
+    })
 }
 
 /// Shows the decided state of a contact.
@@ -121,7 +123,8 @@ pub(in crate::operations) async fn show(unit: &mut UnitOfWork, id: ContactId) ->
     let contact = load(unit, id).await?;
     let mut view = ContactView { id: id.to_string(), ..ContactView::default() }.with_attributes(&contact.attributes);
     for identity in &contact.identities {
-        let channel = unit.load::<ChannelAccount>(identity.account.0).await?.map_or("", |account| account.channel.name());
+        let channel =
+            unit.load::<ChannelAccount>(identity.account.0).await?.map_or("", |account| account.channel.name());
         if !view.channels.contains(&channel) {
             view.channels.push(channel);
         }
@@ -156,7 +159,11 @@ pub(in crate::operations) async fn tag_views(
 }
 
 /// A contact as something that may have been meant.
-pub(in crate::operations) async fn candidate(unit: &mut UnitOfWork, id: ContactId, reason: &str) -> Result<Candidate, Problem> {
+pub(in crate::operations) async fn candidate(
+    unit: &mut UnitOfWork,
+    id: ContactId,
+    reason: &str,
+) -> Result<Candidate, Problem> {
     let name = unit.load::<Contact>(id.0).await?.and_then(|contact| contact.attributes.display_name());
     Ok(Candidate { id: id.to_string(), name, reason: reason.to_owned() })
 }
