@@ -122,6 +122,13 @@ impl Problem {
         Self::new(Code::Internal, "the server failed to carry this out; its log says why")
     }
 
+    /// For now it cannot be done: logs `cause` once, tells the caller to come back.
+    pub fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "a call cannot be carried out for now");
+        Self::new(Code::Unavailable, "the server cannot carry this out for now; the same call may be repeated")
+            .retry_after_ms(1_000)
+    }
+
     /// Names the input's member.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Self {
@@ -161,5 +168,11 @@ impl Problem {
     pub const fn retry_after_ms(mut self, delay_ms: u64) -> Self {
         self.retry_after_ms = Some(delay_ms);
         self
+    }
+}
+
+impl From<projections::database::Error> for Problem {
+    fn from(error: projections::database::Error) -> Self {
+        Self::unavailable(&error)
     }
 }

@@ -1,3 +1,4 @@
 //! Stories told through the public doors.
 
+mod surface;
 mod tidy;

@@ -1,6 +1,38 @@
 //! Every operation of the product, one file per noun. The list in `registry.rs` is what the doors serve.
+//!
+//! To add an operation: in its noun's file, a type for the input whose doc comments are what a model reads, an `impl` of
+//! [`Query`] or [`Mutation`], and a line in `registry.rs`; then `UPDATE_SURFACE=1 cargo test surface` writes its snapshot.
 
+mod answer;
+mod arguments;
+mod call;
+mod channels;
+mod contact_fields;
+mod contact_reference;
+mod contact_tags;
+mod contacts;
+mod conversation_view;
+mod conversations;
+mod custom_fields;
+mod definition;
+mod event_view;
+mod events;
+mod inputs;
+mod message_view;
+mod messages;
+mod near_miss;
 pub mod operation;
+pub mod registry;
 mod rights;
+mod schema;
+mod schema_check;
+mod send_message;
+#[cfg(test)]
+mod surface_tests;
+mod tags;
+mod untrusted;
+mod workspace;
 
-pub use operation::{CallOptions, Effect, Facts, Mutation, Operation, Query, Toolset};
+pub use call::Call;
+pub use operation::{Annotations, CallOptions, Effect, Facts, Mutation, Operation, Query, Toolset};
+pub use registry::{Registry, Selection, all};

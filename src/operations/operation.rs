@@ -1,8 +1,8 @@
 //! What an operation is: one definition from which every door's form follows.
 //!
 //! The input type *is* the request: its doc comment is the description that a model reads, its members' doc comments are the
-//! parameters' descriptions, and it implements [`Query`] or [`Mutation`]. [`query`] and [`mutation`] make an [`Operation`] of it,
-//! a value without a type, which the doors list and call.
+//! parameters' descriptions, and it implements [`Query`] or [`Mutation`]. [`super::definition::query`] and
+//! [`super::definition::mutation`] make an [`Operation`] of it, a value without a type, which the doors list and call.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::app::{App, Caller, ReadContext, UnitOfWork};
+use super::call::Call;
+use crate::app::{App, Caller, UnitOfWork};
 use crate::problem::Problem;
 
 /// What calling an operation can do to the world.
@@ -38,7 +39,20 @@ impl Effect {
 }
 
 /// A named part of the tool list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::EnumString)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::VariantArray,
+)]
 #[strum(serialize_all = "lowercase")]
 pub enum Toolset {
     /// What is listed when nothing is chosen.
@@ -60,16 +74,46 @@ pub struct Facts {
     pub name: &'static str,
     /// For people.
     pub title: &'static str,
-    /// What a token needs.
-    pub scope: Scope,
+    /// What a token needs; nothing when every token may.
+    pub scope: Option<Scope>,
     /// Where it is listed, besides `all`.
     pub toolsets: &'static [Toolset],
     /// What it can do.
     pub effect: Effect,
+    /// Whether repeating the same call, without an idempotency key, changes nothing more. Reads always are.
+    pub idempotent: bool,
+    /// Whether its answers hold words that customers chose.
+    pub shows_customers_words: bool,
     /// The REST method.
     pub method: &'static str,
     /// The REST path below `/api`, with members of the input in braces.
     pub path: &'static str,
+}
+
+/// What MCP tells about a tool in advance. All four are stated for every tool, since the defaults of MCP are pessimistic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Annotations {
+    /// It changes nothing.
+    pub read_only: bool,
+    /// It may take something away.
+    pub destructive: bool,
+    /// A second call like the first changes nothing more.
+    pub idempotent: bool,
+    /// It reaches people outside, or shows what they wrote.
+    pub open_world: bool,
+}
+
+impl Facts {
+    /// The annotations that follow.
+    #[must_use]
+    pub fn annotations(&self) -> Annotations {
+        Annotations {
+            read_only: self.effect == Effect::Read,
+            destructive: self.effect == Effect::Destructive,
+            idempotent: self.idempotent || self.effect == Effect::Read,
+            open_world: self.effect == Effect::ReachesCustomers || self.shows_customers_words,
+        }
+    }
 }
 
 /// An operation that only reads.
@@ -79,8 +123,9 @@ pub trait Query: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// Its fixed facts.
     const FACTS: Facts;
 
-    /// Answers from read tables that have reached the head of the log at the call's arrival.
-    fn answer(self, context: &ReadContext) -> impl Future<Output = Result<Self::Output, Problem>> + Send;
+    /// Answers. [`Call::read`] gives read tables that have reached the head of the log at the moment of asking; a query that waits
+    /// asks again instead of keeping them open.
+    fn answer(self, call: &Call) -> impl Future<Output = Result<Self::Output, Problem>> + Send;
 }
 
 /// An operation that changes something.
@@ -113,7 +158,7 @@ pub struct CallOptions {
     pub min_position: Option<u64>,
 }
 
-type Handler = Arc<
+pub(super) type Handler = Arc<
     dyn Fn(Arc<App>, Caller, CallOptions, Map<String, Value>) -> BoxFuture<'static, Result<Value, Problem>>
         + Send
         + Sync,
@@ -128,13 +173,20 @@ pub struct Operation {
     pub description: String,
     /// JSON Schema 2020-12 of the arguments, without type arrays and top-level unions.
     pub input_schema: Arc<Map<String, Value>>,
-    /// JSON Schema 2020-12 of the answer.
+    /// JSON Schema 2020-12 of the answer, which is always an object.
     pub output_schema: Arc<Map<String, Value>>,
     pub(super) handler: Handler,
 }
 
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Operation({})", self.facts.name)
+    }
+}
+
 impl Operation {
-    /// Carries a call out. The caller's rights are checked here, for every door.
+    /// Carries a call out. The caller's rights are checked here, for every door. The answer is an object whose compact JSON text is at
+    /// most 24,000 bytes long.
     ///
     /// # Errors
     /// What the caller can act on, and [`crate::problem::Code::Internal`] for everything else.
@@ -146,6 +198,6 @@ impl Operation {
         arguments: Map<String, Value>,
     ) -> Result<Value, Problem> {
         super::rights::check(&self.facts, &caller)?;
-        (self.handler)(app, caller, options, arguments).await
+        (self.handler)(app, caller, options, arguments).await.map_err(super::untrusted::shown_in_problem)
     }
 }

@@ -1,0 +1,35 @@
+//! Contacts: how they are shown, and why a change to one is refused.
+
+mod attributes;
+mod create;
+mod read;
+mod update;
+mod view;
+
+use aggregates::contact;
+
+pub(super) use create::{CreateContact, UpsertContact};
+pub(super) use read::{GetContact, ListContacts};
+pub(super) use update::UpdateContact;
+pub(super) use view::{load, tag_views};
+
+use crate::problem::{Code, Problem};
+
+impl From<contact::Error> for Problem {
+    fn from(error: contact::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            contact::Error::Nameless => Self::invalid("firstName", message)
+                .hint("give firstName, lastName, email, phone, or channelAccountId with channelUserId"),
+            contact::Error::Unknown => Self::new(Code::NotFound, message).field("contactId"),
+            contact::Error::Exists => Self::new(Code::Conflict, message),
+            contact::Error::SetAndCleared(attribute) => {
+                Self::invalid(attribute.to_string(), message).hint("leave it out of clear, or do not set it")
+            }
+            contact::Error::TooManyTags => {
+                Self::invalid("tags", message).hint("remove tags with remove_contact_tags first")
+            }
+            contact::Error::InvalidIdentity => Self::invalid("channelUserId", message),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The list of every operation: what the doors serve. A new operation is a line here.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use super::definition::{mutation, query};
+use super::operation::{Operation, Toolset};
+use super::{
+    channels, contact_fields, contact_tags, contacts, conversations, custom_fields, events, messages, near_miss,
+    rights, send_message, tags, workspace,
+};
+use crate::app::Caller;
+use crate::problem::{Code, Problem};
+
+/// Every operation, in the order in which lists show them.
+#[derive(Debug)]
+pub struct Registry {
+    operations: Vec<Operation>,
+}
+
+/// The registry of this product.
+pub fn all() -> &'static Registry {
+    static ALL: LazyLock<Registry> = LazyLock::new(|| Registry {
+        operations: vec![
+            query::<workspace::GetWorkspace>(),
+            query::<contacts::ListContacts>(),
+            query::<contacts::GetContact>(),
+            mutation::<contacts::CreateContact>(),
+            mutation::<contacts::UpsertContact>(),
+            mutation::<contacts::UpdateContact>(),
+            mutation::<contact_tags::AddContactTags>(),
+            mutation::<contact_tags::RemoveContactTags>(),
+            query::<contact_tags::ListContactTags>(),
+            query::<contact_fields::ListContactCustomFields>(),
+            mutation::<contact_fields::SetContactCustomField>(),
+            mutation::<send_message::SendMessage>(),
+            query::<messages::GetMessageStatus>(),
+            query::<messages::ListContactMessages>(),
+            query::<events::WaitForEvents>(),
+            query::<conversations::ListConversations>(),
+            query::<conversations::GetConversation>(),
+            mutation::<conversations::MarkConversationRead>(),
+            query::<channels::ListChannels>(),
+            query::<tags::ListTags>(),
+            mutation::<tags::CreateTag>(),
+            query::<custom_fields::ListCustomFields>(),
+            mutation::<custom_fields::CreateCustomField>(),
+            query::<events::ListEvents>(),
+        ],
+    });
+    &ALL
+}
+
+/// Which operations a caller wants to see listed. It bounds lists, never calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The toolsets; nothing = all of them.
+    pub toolsets: Option<BTreeSet<Toolset>>,
+    /// Leave out whatever changes something.
+    pub read_only: bool,
+}
+
+impl Default for Selection {
+    /// The core.
+    fn default() -> Self {
+        Self { toolsets: Some(BTreeSet::from([Toolset::Core])), read_only: false }
+    }
+}
+
+impl Selection {
+    /// Reads names of toolsets, separated by commas; `all` stands for every one, an empty text for the core.
+    ///
+    /// # Errors
+    /// `invalid_input` with near misses for a name that is none.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        use strum::VariantNames;
+        let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut toolsets = Some(BTreeSet::new());
+        for name in names {
+            match (name, name.parse::<Toolset>()) {
+                ("all", _) => toolsets = None,
+                (_, Ok(toolset)) => {
+                    if let Some(toolsets) = &mut toolsets {
+                        toolsets.insert(toolset);
+                    }
+                }
+                (unknown, Err(_)) => {
+                    return Err(Problem::invalid("toolsets", "there is no such toolset")
+                        .value(unknown)
+                        .hint(format!("the toolsets are: {}, all", Toolset::VARIANTS.join(", ")))
+                        .candidates(near_miss::near_names(unknown, Toolset::VARIANTS.iter().copied())));
+                }
+            }
+        }
+        Ok(Self { toolsets, read_only: false })
+    }
+
+    fn includes(&self, operation: &Operation) -> bool {
+        let wanted = self
+            .toolsets
+            .as_ref()
+            .is_none_or(|toolsets| operation.facts.toolsets.iter().any(|toolset| toolsets.contains(toolset)));
+        wanted && !(self.read_only && operation.facts.effect.writes())
+    }
+}
+
+impl Registry {
+    /// All of them.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The operation called `name`, listed or not. Whether the caller may use it is checked by the call.
+    ///
+    /// # Errors
+    /// `not_found` with near misses.
+    pub fn get(&self, name: &str) -> Result<&Operation, Problem> {
+        self.operations.iter().find(|operation| operation.facts.name == name).ok_or_else(|| {
+            Problem::new(Code::NotFound, "there is no operation of this name")
+                .value(name)
+                .candidates(near_miss::near_names(name, self.operations.iter().map(|operation| operation.facts.name)))
+        })
+    }
+
+    /// What `caller` may use of the selection.
+    pub fn list<'a>(&'a self, caller: &'a Caller, selection: &'a Selection) -> impl Iterator<Item = &'a Operation> {
+        self.operations
+            .iter()
+            .filter(|operation| selection.includes(operation) && rights::allows(&operation.facts, caller))
+    }
+}
