@@ -123,9 +123,7 @@ impl Root for ChannelAccount {
         let Event::ChannelAccountConnected { channel, name } = event;
         // Customers and providers reach it under its name, or under its id where several workspaces use one name.
         let addresses = [name.clone(), AccountId(id).to_string()];
-        addresses
-            .map(|address| ClaimChange::Take { claim: address_claim(*channel, &address), owner: id })
-            .into()
+        addresses.map(|address| ClaimChange::Take { claim: address_claim(*channel, &address), owner: id }).into()
     }
 
     fn subject(_: &Event, _: Uuid) -> Option<ContactId> {

@@ -353,6 +353,15 @@ mod tests {
     }
 
     #[test]
+    fn the_state_never_goes_back_whatever_stands_in_the_stream() {
+        let mut message = Message::default();
+        for event in [queued(), READ, SENT, queued()] {
+            message.fold(&event);
+        }
+        assert_eq!(message.status, Status::Read);
+    }
+
+    #[test]
     fn what_does_not_exist_does_not_advance() {
         refuses::<Message>(vec![], advance(Status::Sent), Error::Unknown);
     }

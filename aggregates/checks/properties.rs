@@ -89,6 +89,8 @@ proptest! {
     fn a_contact_is_what_its_events_say(commands in vec(contact_command(), 0..20)) {
         let (written, state) = carry_out::<Contact>(&commands);
         prop_assert!(state == restored(&state));
+        prop_assert!(!state.email_claimed || state.attributes.email.is_some());
+        prop_assert!(!state.phone_claimed || state.attributes.phone.is_some());
         // After every event, not only in the end: an append stands between them.
         for end in 0..=written.len() {
             prop_assert!(held::<Contact>(&written[..end]) == addresses(&replayed(written[..end].to_vec())));

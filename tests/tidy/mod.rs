@@ -8,10 +8,11 @@ use std::path::Path;
 mod parts;
 mod rules;
 
-/// A file of the repository: its path from the root, with `/`, and its text.
+/// A file of the repository: its path from the root, with `/`, its text, and whether it is built for tests only.
 struct Source {
     path: String,
     text: String,
+    is_test: bool,
 }
 
 impl Source {
@@ -47,28 +48,78 @@ fn sources(folder: &Path) -> std::io::Result<Vec<Source>> {
             && let Ok(text) = String::from_utf8(std::fs::read(&path)?)
         {
             let path = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-            found.push(Source { path, text });
+            let is_test = path.starts_with("tests/");
+            found.push(Source { path, text, is_test });
         }
     }
     Ok(found)
 }
 
+/// The files, and the folders with a `/`, of the modules that `source` declares for tests only.
+fn test_modules(source: &Source) -> Vec<String> {
+    let (folder, file) = source.path.rsplit_once('/').unwrap_or(("", &source.path));
+    let is_root = ["lib.rs", "main.rs", "mod.rs"].contains(&file);
+    let own_folder = if is_root { folder.to_owned() } else { source.path.trim_end_matches(".rs").to_owned() };
+    let mut found = Vec::new();
+    let mut lines = source.text.lines().map(str::trim);
+    while lines.any(|line| line == "#[cfg(test)]") {
+        let mut path = None;
+        for line in lines.by_ref() {
+            path = path.or(line.strip_prefix("#[path = \"").and_then(|rest| rest.strip_suffix("\"]")));
+            let module = line.strip_suffix(';').and_then(|line| line.rsplit_once("mod ")).map(|(_, name)| name);
+            match (module, path) {
+                (Some(_), Some(path)) => found.push(format!("{folder}/{path}")),
+                (Some(name), None) => {
+                    found.extend([format!("{own_folder}/{name}.rs"), format!("{own_folder}/{name}/")]);
+                }
+                (None, _) if line.starts_with("#[") => continue,
+                (None, _) => {}
+            }
+            break;
+        }
+    }
+    found
+}
+
+/// Every text file of the repository.
+fn repository() -> std::io::Result<Vec<Source>> {
+    let mut sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")))?;
+    let tests: Vec<String> = sources.iter().filter(|source| source.is_rust()).flat_map(test_modules).collect();
+    for source in &mut sources {
+        source.is_test |=
+            tests.iter().any(|path| source.path == *path || path.ends_with('/') && source.path.starts_with(path));
+    }
+    Ok(sources)
+}
+
 /// Tries `rule` on what breaks it (with the lines that do) and on what does not, then on the repository.
 fn check(rule: Rule, bad: &[(&str, &str, &[usize])], good: &[(&str, &str)]) {
-    let snippet = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let snippet = |path: &str, text: &str| {
+        let is_test = path.starts_with("tests/");
+        Source { path: path.to_owned(), text: text.to_owned(), is_test }
+    };
     for (path, text, lines) in bad {
         assert_eq!(rule(&snippet(path, text)), *lines, "the rule overlooks this in {path}: {text}");
     }
     for (path, text) in good {
         assert_eq!(rule(&snippet(path, text)), [0; 0], "the rule is too strict for this in {path}: {text}");
     }
-    let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_or_default();
+    let sources = repository().unwrap_or_default();
     assert!(sources.iter().filter(|source| source.is_rust()).count() > 20, "the repository was not found");
     let broken: Vec<String> = sources
         .iter()
         .flat_map(|source| rule(source).into_iter().map(move |line| format!("{}:{line}", source.path)))
         .collect();
     assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+#[test]
+fn modules_for_tests_are_known() {
+    let text =
+        "#[cfg(test)]\nmod b;\n#[cfg(test)]\n#[path = \"d_tests.rs\"]\nmod d;\n#[cfg(test)]\nmod e {\n}\nmod f;\n";
+    let source = |path: &str| Source { path: path.to_owned(), text: text.to_owned(), is_test: false };
+    assert_eq!(test_modules(&source("x/lib.rs")), ["x/b.rs", "x/b/", "x/d_tests.rs"]);
+    assert_eq!(test_modules(&source("x/a.rs")), ["x/a/b.rs", "x/a/b/", "x/d_tests.rs"]);
 }
 
 #[test]
@@ -108,7 +159,6 @@ fn only_tests_may_panic_on_what_is_missing() {
     let good = [
         ("src/a.rs", "// b().unwrap()\nfn a() { b().unwrap_or(\".unwrap()\"); }\n"),
         ("src/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn a() { b('{').unwrap(); }\n}\n"),
-        ("src/a_tests.rs", "fn a() { b().unwrap(); }"),
         ("tests/a.rs", "fn a() { b().expect(\"b\"); }"),
     ];
     check(rules::panics, &bad, &good);
@@ -145,6 +195,7 @@ fn aggregates_and_projections_know_no_clock_and_draw_no_lots() {
     ];
     let good = [
         ("src/a.rs", "let a = Uuid::now_v7();"),
+        ("projections/a.rs", "#[cfg(test)]\nmod tests {\n    fn a() { Instant::now(); }\n}\n"),
         ("aggregates/a.rs", "// never Utc::now\nlet a = strand::b(\"SystemTime::now\");"),
     ];
     check(rules::clock_and_chance, &bad, &good);

@@ -45,10 +45,9 @@ pub fn drawers(source: &Source) -> Vec<usize> {
     if source.is_rust() && words.any(|word| drawers.contains(&word)) { vec![1] } else { Vec::new() }
 }
 
-/// `unwrap` and `expect` outside tests. A file of tests alone is named `…_tests.rs` or lies in a folder `tests` or `checks`.
+/// `unwrap` and `expect` outside tests.
 pub fn panics(source: &Source) -> Vec<usize> {
-    let tests = source.path.ends_with("_tests.rs") || source.path.ends_with("/tests.rs");
-    if !source.is_rust() || tests || source.is_in(&["tests/", "aggregates/checks/"]) {
+    if !source.is_rust() || source.is_test {
         return Vec::new();
     }
     let panicking = [".unwrap()", ".expect(", ".unwrap_err()", ".expect_err("];
@@ -93,9 +92,9 @@ pub fn glob_reexports(source: &Source) -> Vec<usize> {
     broken
 }
 
-/// Clocks and dice in the pure rooms.
+/// Clocks and dice in the pure rooms; tests may measure.
 pub fn clock_and_chance(source: &Source) -> Vec<usize> {
-    if !source.is_rust() || !source.is_in(&["aggregates/", "projections/"]) {
+    if !source.is_rust() || source.is_test || !source.is_in(&["aggregates/", "projections/"]) {
         return Vec::new();
     }
     let impure = [
@@ -108,7 +107,7 @@ pub fn clock_and_chance(source: &Source) -> Vec<usize> {
         "Uuid::now_v7",
         "Uuid::new_v4",
     ];
-    lines_with(&Parts::of(&source.text).code, &impure)
+    lines_with(&Parts::of(&source.text).code_outside_tests(), &impure)
 }
 
 /// Lints that are allowed, or expected without a reason.
