@@ -1,0 +1,5 @@
+//! The command line.
+
+/// Placeholder.
+#[derive(Debug, Clone)]
+pub struct HttpOptions;
