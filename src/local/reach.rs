@@ -61,10 +61,10 @@ impl Reach {
         }
     }
 
-    /// Takes the folder for this process, even from a holder that yields it.
+    /// Takes the folder for this process, even from a holder that yields it. Tries for 10 s.
     ///
     /// # Errors
-    /// `conflict` when a server or a command holds it; `unavailable` when it does not become free.
+    /// `unavailable` when a server or a long command holds it; otherwise what opening it refuses.
     pub async fn take(&mut self) -> Result<&Holder, Problem> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -72,10 +72,17 @@ impl Reach {
                 let holder = Holder::start(self.folder.clone(), lock, (self.open)(), self.yields).await?;
                 return Ok(self.held.insert(holder));
             }
-            if let Err(problem) = self.ask_to_yield().await
-                && Instant::now() > deadline
-            {
-                return Err(problem);
+            if let Some(refusal) = self.ask_to_yield().await {
+                // A server is not going to yield, and a command may be done soon.
+                if refusal.code == Code::Unavailable || Instant::now() > deadline {
+                    return Err(Problem { code: Code::Unavailable, ..refusal });
+                }
+            }
+            if Instant::now() > deadline {
+                return Err(Problem::new(
+                    Code::Unavailable,
+                    "the data folder is held by a process that does not answer",
+                ));
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -120,21 +127,19 @@ impl Reach {
         }
     }
 
-    async fn ask_to_yield(&self) -> Result<(), Problem> {
-        let Some(file) = ServerFile::read(&self.folder) else { return Ok(()) };
+    /// Asks the holder for the folder; gives its refusal.
+    async fn ask_to_yield(&self) -> Option<Problem> {
+        let file = ServerFile::read(&self.folder)?;
+        let mut connection = connection(UnixStream::connect(&file.socket).await.ok()?);
         if let Some(address) = &file.address {
-            let problem = format!("a server already runs on this data folder, at {address} (process {})", file.pid);
-            // A server that is just ending is waited for; one that answers is not.
-            if UnixStream::connect(&file.socket).await.is_ok() {
-                return Err(Problem::new(Code::Unavailable, problem).hint("use that one, or another --data"));
-            }
+            let message = format!("a server already runs on this data folder, at {address} (process {})", file.pid);
+            return Some(Problem::new(Code::Unavailable, message).hint("use that one, or another --data"));
         }
-        let Ok(stream) = UnixStream::connect(&file.socket).await else { return Ok(()) };
-        let mut connection = connection(stream);
-        write_json(&mut connection, &Opening::Yield {}).await.map_err(|error| unavailable(&error))?;
-        match read_json::<Reply>(&mut connection).await {
-            Ok(Reply::Problem(problem)) => Err(problem),
-            _ => Ok(()),
+        // What fails here is a holder that is just ending.
+        write_json(&mut connection, &Opening::Yield {}).await.ok()?;
+        match read_json::<Reply>(&mut connection).await.ok()? {
+            Reply::Problem(refusal) => Some(refusal),
+            _ => None,
         }
     }
 }
@@ -164,3 +169,7 @@ async fn open(mut connection: Connection, opening: &Opening) -> Result<Connectio
         Reply::Progress(_) | Reply::Result(_) => Err(Attempt::Failed(io::ErrorKind::InvalidData.into())),
     }
 }
+
+#[cfg(test)]
+#[path = "reach_tests.rs"]
+mod tests;
