@@ -148,7 +148,7 @@ pub(super) async fn call(
 ///
 /// # Errors
 /// `not_found` or `ambiguous`, with the workspaces that there are.
-pub async fn resolve_workspace(app: &App, wanted: Option<&str>) -> Result<WorkspaceId, Problem> {
+pub async fn resolve_workspace(app: &Arc<App>, wanted: Option<&str>) -> Result<WorkspaceId, Problem> {
     choose_workspace(&app.workspaces().await?, wanted)
 }
 
@@ -156,7 +156,7 @@ pub async fn resolve_workspace(app: &App, wanted: Option<&str>) -> Result<Worksp
 ///
 /// # Errors
 /// `not_found` or `ambiguous`.
-pub async fn resolve_token(app: &App, workspace: WorkspaceId, wanted: &str) -> Result<TokenSummary, Problem> {
+pub async fn resolve_token(app: &Arc<App>, workspace: WorkspaceId, wanted: &str) -> Result<TokenSummary, Problem> {
     choose_token(app.tokens(workspace).await?, wanted)
 }
 
@@ -206,7 +206,7 @@ fn choose_token(tokens: Vec<TokenSummary>, wanted: &str) -> Result<TokenSummary,
     }
 }
 
-async fn local_caller(app: &App, workspace: Option<&str>) -> Result<Caller, Problem> {
+async fn local_caller(app: &Arc<App>, workspace: Option<&str>) -> Result<Caller, Problem> {
     resolve_workspace(app, workspace).await.map(Caller::local)
 }
 
