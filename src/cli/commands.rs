@@ -9,7 +9,7 @@ use super::control::{Progress, absolute, control};
 use super::options::GlobalOptions;
 use super::output::{PROJECTIONS, TOKENS, VERIFIED, WORKSPACES, table};
 use super::{Form, chat, serve, stdio};
-use crate::app::administration::NewToken;
+use crate::app::NewToken;
 use crate::local::control::ControlCommand;
 use crate::problem::Problem;
 

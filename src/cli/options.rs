@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use crate::app::administration::OpenOptions;
+use crate::app::OpenOptions;
 use crate::local::DataFolder;
 use crate::local::protocol::unavailable;
 use crate::problem::Problem;

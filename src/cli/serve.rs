@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::options::GlobalOptions;
 use super::snippets::{Place, chat_command, snippets};
 use crate::app::App;
-use crate::app::administration::CreatedToken;
+use crate::app::CreatedToken;
 use crate::local::control::first_token;
 use crate::local::holder::Yields;
 use crate::local::service::{FIRST_WORKSPACE, opener};

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::Sender;
 
 use super::doors;
 use super::listing;
-use crate::app::administration::{NewToken, OnProgress, TokenSummary, WorkspaceSummary};
 use crate::app::{App, Caller};
+use crate::app::{NewToken, OnProgress, TokenSummary, WorkspaceSummary};
 use crate::operations::CallOptions;
 use crate::problem::{Candidate, Code, Problem};
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 
 use super::control::call;
-use crate::app::administration::TokenSummary;
+use crate::app::TokenSummary;
 use crate::app::{App, Caller};
 use crate::problem::{Code, Problem};
 

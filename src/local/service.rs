@@ -13,8 +13,8 @@ use super::doors;
 use super::holder::{McpSession, Service};
 use super::protocol::McpOpening;
 use super::reach::Open;
-use crate::app::administration::{OpenOptions, TokenSummary};
 use crate::app::{App, Caller};
+use crate::app::{OpenOptions, TokenSummary};
 use crate::problem::{Code, Problem};
 
 /// What the workspace is called that a new data folder begins with.
