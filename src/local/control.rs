@@ -91,8 +91,9 @@ pub enum ControlCommand {
 /// What the owner can act on.
 pub async fn run(app: &Arc<App>, command: ControlCommand, progress: Sender<Value>) -> Result<Value, Problem> {
     // A reader that is too slow for every step misses some: the next one says more.
-    let steps = |done: u64, total: u64| {
-        let _ = progress.try_send(json!({ "done": done, "total": total }));
+    let listener = progress.clone();
+    let steps = move |done: u64, total: u64| {
+        let _ = listener.try_send(json!({ "done": done, "total": total }));
     };
     match command {
         ControlCommand::WorkspaceCreate { name } => create_workspace(app, &name).await,
