@@ -1,3 +1,7 @@
 //! The `chatbotx` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chatbotx::cli::run()
+}

@@ -1,0 +1,77 @@
+//! The command line: parses it, carries the command out, prints what came of it.
+
+mod arguments;
+mod chat;
+mod chat_stream;
+mod commands;
+mod control;
+mod expiry;
+mod options;
+mod output;
+mod serve;
+mod snippets;
+mod stdio;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+pub use options::{GlobalOptions, HttpOptions, Switch};
+
+use self::arguments::{Arguments, Command};
+use crate::problem::{Code, Problem};
+
+/// How a problem is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Text,
+}
+
+/// Runs the program; gives its exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let command = arguments.command.unwrap_or(Command::Serve);
+    let form = commands::form(&command);
+    let outcome = start_logging(&arguments.options, &command).and_then(|()| {
+        let runtime = tokio::runtime::Runtime::new().map_err(|error| Problem::internal(&error))?;
+        let outcome = runtime.block_on(commands::execute(&arguments.options, command));
+        // Not waited for: reading standard input cannot be called off.
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(problem) => {
+            match form {
+                Form::Json => eprintln!("{}", serde_json::to_string(&problem).unwrap_or_default()),
+                Form::Text => eprintln!("{}", output::problem(&problem)),
+            }
+            exit_code(&problem)
+        }
+    }
+}
+
+/// 3 when it may be different another time, 1 when it was refused. Wrong usage, 2, is told by the parser.
+fn exit_code(problem: &Problem) -> ExitCode {
+    match problem.code {
+        Code::Unavailable | Code::RateLimited | Code::InProgress | Code::Internal => ExitCode::from(3),
+        _ => ExitCode::from(1),
+    }
+}
+
+/// Logs go to standard error, as far as somebody wants them: a server's owner does, an assistant's host does not.
+fn start_logging(options: &GlobalOptions, command: &Command) -> Result<(), Problem> {
+    let default = if matches!(command, Command::Serve) { "info" } else { "warn" };
+    let filter = EnvFilter::try_new(options.log.as_deref().unwrap_or(default))
+        .map_err(|error| Problem::invalid("log", error.to_string()).hint("for example: --log info"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    Ok(())
+}
