@@ -29,11 +29,8 @@ fn doors() -> Doors {
 }
 
 /// Headers that every MCP client sends.
-const CLIENT: [(&str, &str); 3] = [
-    ("host", "localhost"),
-    ("accept", "application/json, text/event-stream"),
-    ("content-type", "application/json"),
-];
+const CLIENT: [(&str, &str); 3] =
+    [("host", "localhost"), ("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
 
 impl Doors {
     async fn send(&self, method: Method, uri: &str, headers: &[(&str, &str)], body: Option<Value>) -> Response {
@@ -83,7 +80,12 @@ impl Events {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {
-                    event.lines().filter_map(|line| line.strip_prefix(name)).map(str::trim).collect::<Vec<_>>().join("\n")
+                    event
+                        .lines()
+                        .filter_map(|line| line.strip_prefix(name))
+                        .map(str::trim)
+                        .collect::<Vec<_>>()
+                        .join("\n")
                 };
                 let found = (field("event:"), field("data:"));
                 self.text = rest.to_owned();
@@ -238,14 +240,20 @@ async fn probes_open_no_session() {
     let limits = Limits { sessions_per_token: 1, ..Limits::default() };
     let doors = doors_with(&Settings { limits, ..Settings::default() });
     let response = doors.send(Method::HEAD, "/mcp/sse", &[GOOD], None).await;
-    assert_eq!((response.status(), &response.headers()["content-type"]), (StatusCode::OK, &"text/event-stream".parse().unwrap()));
+    assert_eq!(
+        (response.status(), &response.headers()["content-type"]),
+        (StatusCode::OK, &"text/event-stream".parse().unwrap())
+    );
     let json_only = [GOOD, ("accept", "application/json")];
     assert_eq!(doors.status(Method::GET, "/mcp/sse", &json_only).await, StatusCode::NOT_ACCEPTABLE);
     let _events = doors.stream("/mcp/sse", "good").await;
     let response = doors.send(Method::GET, "/mcp/sse", &[GOOD], None).await;
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS, "the one place was free until then");
     assert!(response.headers().contains_key(header::RETRY_AFTER));
-    assert_eq!(doors.send(Method::POST, "/mcp", &[GOOD], Some(initialize())).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        doors.send(Method::POST, "/mcp", &[GOOD], Some(initialize())).await.status(),
+        StatusCode::TOO_MANY_REQUESTS
+    );
     assert_eq!(doors.send(Method::POST, "/mcp", &[OTHER], Some(initialize())).await.status(), StatusCode::OK);
 }
 
@@ -288,7 +296,9 @@ async fn foreign_hosts_and_origins_are_refused_on_every_route() {
 #[tokio::test]
 async fn what_is_not_ours_is_not_found_and_tells_no_referrer() {
     let doors = doors();
-    for uri in ["/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server/mcp", "/register", "/"] {
+    for uri in
+        ["/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server/mcp", "/register", "/"]
+    {
         let response = doors.send(Method::GET, uri, &[], None).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{uri}");
         assert_eq!(response.headers()[header::REFERRER_POLICY], "no-referrer");
@@ -298,7 +308,8 @@ async fn what_is_not_ours_is_not_found_and_tells_no_referrer() {
 #[tokio::test]
 async fn an_address_that_fails_too_often_has_to_wait() {
     let limits = Limits { failed_authentications_per_address: 3, ..Limits::default() };
-    let doors = doors_with(&Settings { limits, trust_proxy: vec!["0.0.0.0/32".parse().unwrap()], ..Settings::default() });
+    let doors =
+        doors_with(&Settings { limits, trust_proxy: vec!["0.0.0.0/32".parse().unwrap()], ..Settings::default() });
     let from = |address| [("x-workspace-token", "wrong"), ("x-forwarded-for", address)];
     for _ in 0..3 {
         assert_eq!(doors.status(Method::GET, "/mcp", &from("192.0.2.1")).await, StatusCode::UNAUTHORIZED);
@@ -332,7 +343,14 @@ async fn a_stopping_server_ends_its_streams_and_then_itself() {
     let (shutdown, readiness) = (CancellationToken::new(), Readiness::starting());
     readiness.set(Phase::Ready);
     let backend = TestBackend::new();
-    let serving = tokio::spawn(serve(backend, Settings::default(), Router::new(), listener, shutdown.clone(), Arc::clone(&readiness)));
+    let serving = tokio::spawn(serve(
+        backend,
+        Settings::default(),
+        Router::new(),
+        listener,
+        shutdown.clone(),
+        Arc::clone(&readiness),
+    ));
     let mut client = TcpStream::connect(address).await.unwrap();
     let request = format!("GET /mcp/sse?token=good HTTP/1.1\r\nhost: {address}\r\n\r\n");
     client.write_all(request.as_bytes()).await.unwrap();

@@ -221,7 +221,9 @@ mod tests {
         let (outbound, _answers) = mpsc::channel(1);
         let end = CancellationToken::new();
         let mut channels = Channels { inbound, outbound, end: end.clone() };
-        let answer = || ServerJsonRpcMessage::response(rmcp::model::ServerResult::empty(()), rmcp::model::NumberOrString::Number(1));
+        let answer = || {
+            ServerJsonRpcMessage::response(rmcp::model::ServerResult::empty(()), rmcp::model::NumberOrString::Number(1))
+        };
         channels.send(answer()).await.unwrap();
         assert!(!end.is_cancelled());
         channels.send(answer()).await.unwrap_err();
