@@ -10,6 +10,8 @@ mod peer;
 mod rate_window;
 pub(crate) mod refusal;
 mod serve;
+#[cfg(test)]
+pub(crate) mod test_doors;
 pub(crate) mod token_watch;
 
 pub use gate::{Gate, Identified};

@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::origin::Foreign;
+use crate::problem::Problem;
 
 /// Problem details under `status`. `code` is the machine's word for it, `message` a sentence for the caller.
 #[must_use]
@@ -19,10 +20,25 @@ pub fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
         "code": code,
         "message": message,
     });
+    with_body(status, &body)
+}
+
+fn with_body(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
+}
+
+/// A problem that an operation's caller would see, before there is an operation.
+#[must_use]
+pub fn problem(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut body = json!({"type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16()});
+    if let (Value::Object(body), Ok(Value::Object(members))) = (&mut body, serde_json::to_value(problem)) {
+        body.extend(members);
+    }
+    with_body(status, &body)
 }
 
 /// Nobody we know. `shown` tells whether a token was shown that opens nothing.

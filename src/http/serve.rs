@@ -42,11 +42,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Everything behind the listener.
 pub struct Server {
     router: Router,
-    gate: Arc<Gate>,
-    calls: Arc<Calls>,
-    readiness: Arc<Readiness>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) readiness: Arc<Readiness>,
     /// Ends the event streams.
-    streams_end: CancellationToken,
+    pub(crate) streams_end: CancellationToken,
 }
 
 impl Server {
@@ -68,13 +68,12 @@ impl Server {
     }
 
     /// The routes, with the checks in front: for tests, and for other listeners.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
     /// Lets running calls end, then the streams. Afterwards only idle connections are left.
-    async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         self.readiness.set(Phase::Draining);
         let calls = async {
             if tokio::time::timeout(DRAIN_READS, self.calls.idle()).await.is_err() {

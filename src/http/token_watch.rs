@@ -41,19 +41,26 @@ impl TokenWatch {
         Arc::new(Self { backend, streams_max, tokens: Mutex::new(HashMap::new()) })
     }
 
-    /// Registers a stream of `token`; nothing when it has too many.
+    /// Registers a stream of `token` that a client asks for; nothing when it has too many.
     #[must_use]
     pub fn open(self: &Arc<Self>, token: &Arc<str>) -> Option<WatchedStream> {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_too_many = tokens.get(token).is_some_and(|watched| watched.streams >= self.streams_max);
+        (!has_too_many).then(|| self.add(&mut tokens, token))
+    }
+
+    /// Registers a stream that carries the answer to a call. It is never refused: the call has been carried out.
+    #[must_use]
+    pub fn answer(self: &Arc<Self>, token: &Arc<str>) -> WatchedStream {
+        self.add(&mut self.tokens.lock().unwrap_or_else(PoisonError::into_inner), token)
+    }
+
+    fn add(self: &Arc<Self>, tokens: &mut HashMap<Arc<str>, Watched>, token: &Arc<str>) -> WatchedStream {
         let watched = tokens
             .entry(Arc::clone(token))
             .or_insert_with(|| Watched { revoked: CancellationToken::new(), streams: 0 });
-        if watched.streams >= self.streams_max {
-            return None;
-        }
         watched.streams += 1;
-        let revoked = watched.revoked.clone();
-        Some(WatchedStream { watch: Arc::clone(self), token: Arc::clone(token), revoked })
+        WatchedStream { watch: Arc::clone(self), token: Arc::clone(token), revoked: watched.revoked.clone() }
     }
 
     /// Looks at the tokens until `stop`.
@@ -135,6 +142,7 @@ mod tests {
         let (good, other) = (Arc::from("good"), Arc::from("other"));
         let first = watch.open(&good).unwrap();
         assert!(watch.open(&good).is_none());
+        drop(watch.answer(&good));
         let _second = watch.open(&other).unwrap();
         drop(first);
         assert!(watch.open(&good).is_some());

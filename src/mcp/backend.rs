@@ -6,19 +6,13 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use crate::app::{App, Caller, Unauthenticated};
-use crate::operations::{CallOptions, Operation, registry};
+use crate::operations::{CallOptions, Operation};
 use crate::problem::Problem;
 
 /// The running program behind a door.
 pub trait Backend: Send + Sync + 'static {
     /// Finds out who shows `token`.
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Unauthenticated>>;
-
-    /// Every operation, in the order in which lists show them.
-    fn operations(&self) -> &'static [Operation];
-
-    /// The operation of that name.
-    fn find(&self, name: &str) -> Option<&'static Operation>;
 
     /// Carries a call out; checks the caller's rights.
     fn call(
@@ -33,14 +27,6 @@ pub trait Backend: Send + Sync + 'static {
 impl Backend for App {
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Unauthenticated>> {
         Box::pin(self.authenticate(token))
-    }
-
-    fn operations(&self) -> &'static [Operation] {
-        registry::all()
-    }
-
-    fn find(&self, name: &str) -> Option<&'static Operation> {
-        registry::find(name)
     }
 
     fn call(

@@ -53,10 +53,15 @@ impl Calls {
         &self.reads_end
     }
 
+    /// Waits until as many calls are running as `wanted` says.
+    pub async fn running(&self, wanted: impl FnMut(&usize) -> bool) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.running.subscribe().wait_for(wanted).await;
+    }
+
     /// Waits until no call is running.
     pub async fn idle(&self) {
-        // The sender lives as long as `self`, so waiting cannot fail.
-        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+        self.running(|running| *running == 0).await;
     }
 }
 

@@ -14,12 +14,13 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::access::Access;
 use super::calls::Calls;
 use super::{Backend, tools};
 use crate::http::metrics;
-use crate::operations::{CallOptions, Operation};
+use crate::operations::{CallOptions, Operation, registry};
 use crate::problem::{Code, Problem};
 
 /// The `_meta` key under which a bridge names a call, so that repeating it does not repeat its effect.
@@ -113,11 +114,8 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let Access { caller, listing } = self.access(&context)?;
-        let listed = self.backend.operations().iter().filter(|operation| {
-            let facts = &operation.facts;
-            listing.shows(facts) && caller.may(facts.scope, facts.effect.writes())
-        });
+        let Access { caller, selection } = self.access(&context)?;
+        let listed = registry::all().list(&caller, &selection);
         // The list depends on the token, so no shared cache may keep it.
         Ok(ListToolsResult::with_all_items(listed.map(tools::describe).collect())
             .with_ttl_ms(0)
@@ -130,19 +128,20 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let access = self.access(&context)?;
-        let Some(operation) = self.backend.find(&request.name) else {
+        // An unknown tool is an error of the protocol; names that come close ride along as data.
+        let operation = registry::all().get(&request.name).map_err(|problem| {
             let name: String = request.name.chars().filter(|letter| !letter.is_control()).take(100).collect();
-            return Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None));
-        };
+            ErrorData::invalid_params(format!("unknown tool: {name}"), serde_json::to_value(problem).ok())
+        })?;
         let options = CallOptions { request_id: request_id(&context)?, ..CallOptions::default() };
         let arguments = request.arguments.unwrap_or_default();
         let (name, began) = (operation.facts.name, Instant::now());
-        let workspace = access.caller.workspace;
-        let outcome = self.carry_out(operation, access, options, arguments, &context).await;
+        let span = tracing::info_span!("call", tool.name = name, workspace.id = %access.caller.workspace);
+        let outcome = self.carry_out(operation, access, options, arguments, &context).instrument(span.clone()).await;
         let code = outcome.as_ref().map_or_else(|problem| problem.code.name(), |_| "ok");
         metrics::tool_called(name, code, began.elapsed());
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(tool.name = name, tool.outcome = code, workspace.id = %workspace, duration_ms, "tool {name} was called");
+        tracing::debug!(parent: &span, tool.outcome = code, duration_ms, "tool {name} was called");
         Ok(match outcome {
             Ok(value) => CallToolResult::structured(value),
             Err(problem) => failure(&problem),

@@ -24,6 +24,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Handler;
 use super::access::Access;
 use super::sessions::{Inbound, Sessions};
+use super::streamable::Streamable;
 use crate::http::refusal;
 use crate::http::token_watch::WatchedStream;
 
@@ -42,6 +43,8 @@ const POST_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Opening {
     pub handler: Handler,
     pub sessions: Arc<Sessions>,
+    /// Ends the sessions that make room for this one.
+    pub streamable: Streamable,
     /// Ends all streams when the server stops.
     pub stop: CancellationToken,
     /// Ends an unused stream.
@@ -100,17 +103,14 @@ impl Drop for OpenStream {
 }
 
 /// Opens a session and answers with its event stream.
-pub(super) fn open(opening: Opening, access: Access, watched: WatchedStream) -> Response {
+pub(super) async fn open(opening: Opening, access: Access, watched: WatchedStream) -> Response {
     let (queue, inbound) = mpsc::channel(INBOUND_MAX);
     let (outbound, answers) = mpsc::channel(OUTBOUND_MAX);
     let owner = access.owner();
     let Ok(opened) = opening.sessions.open(owner, Some(Inbound { access, queue })) else {
         return refusal::too_many("this token has too many open sessions", IDLE_LOOK);
     };
-    for id in &opened.evicted {
-        // What made room is a Streamable HTTP session: without its entry here no request reaches it, and rmcp's idle time ends it.
-        tracing::debug!(session = id.len(), "an idle session made room");
-    }
+    opening.streamable.end(&opened.evicted).await;
     let end = CancellationToken::new();
     let channels = Channels { inbound, outbound, end: end.clone() };
     tokio::spawn(run(opening.handler, channels, end.clone()));

@@ -7,17 +7,21 @@
 mod access;
 mod backend;
 mod calls;
+#[cfg(test)]
+mod calls_tests;
 mod handler;
 mod legacy_sse;
 mod pipe;
 mod routes;
 mod sessions;
+#[cfg(test)]
+mod sessions_tests;
 mod streamable;
 #[cfg(test)]
 pub(crate) mod test_backend;
 mod tools;
 
-pub use access::{Access, Listing, Owner};
+pub use access::{Access, Owner};
 pub use backend::Backend;
 pub use calls::Calls;
 pub use handler::Handler;

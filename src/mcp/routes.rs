@@ -1,6 +1,7 @@
 //! MCP over HTTP: which request goes to which transport, and that nobody gets to either without a token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -22,6 +23,11 @@ use crate::http::gate::{Gate, Identified};
 use crate::http::refusal;
 use crate::http::token_watch::WatchedStream;
 use crate::settings::Limits;
+
+/// When a client that has too many sessions may try again: a session is called idle after this time.
+const SESSION_WAIT: Duration = Duration::from_secs(60);
+/// When a client that has too many streams may try again.
+const STREAM_WAIT: Duration = Duration::from_secs(5);
 
 /// The MCP endpoints' shared state.
 pub struct Door {
@@ -53,26 +59,26 @@ impl Door {
     async fn streamable(&self, parts: Parts, body: Body, caller: Identified) -> Response {
         let access = match Access::requested(caller.caller, &parts.uri, &parts.headers) {
             Ok(access) => access,
-            Err(message) => return refusal::refuse(StatusCode::BAD_REQUEST, "invalid_input", &message),
+            Err(problem) => return refusal::problem(&problem),
+        };
+        let standing = match parts.method {
+            Method::GET => match self.gate.watch.open(&caller.token) {
+                Some(watched) => Some(watched),
+                None => return too_many_streams(),
+            },
+            _ => None,
         };
         match self.streamable.handle(Request::from_parts(parts, body), access).await {
             Outcome::UnknownSession => refusal::not_found("there is no such session; initialize again"),
-            Outcome::Full => {
-                refusal::too_many("this token has too many open sessions", std::time::Duration::from_mins(1))
-            }
+            Outcome::Full => refusal::too_many("this token has too many open sessions", SESSION_WAIT),
             Outcome::Answered(response) if is_event_stream(response.headers()) => {
-                match self.gate.watch.open(&caller.token) {
-                    Some(watched) => end_when_revoked(response, watched),
-                    None => {
-                        refusal::too_many("this token has too many open streams", std::time::Duration::from_secs(5))
-                    }
-                }
+                end_when_revoked(response, standing.unwrap_or_else(|| self.gate.watch.answer(&caller.token)))
             }
             Outcome::Answered(response) => response,
         }
     }
 
-    fn legacy_open(&self, parts: &Parts, caller: Identified) -> Response {
+    async fn legacy_open(&self, parts: &Parts, caller: Identified) -> Response {
         if !accepts_event_stream(&parts.headers) {
             return refusal::refuse(
                 StatusCode::NOT_ACCEPTABLE,
@@ -82,18 +88,17 @@ impl Door {
         }
         let access = match Access::requested(caller.caller, &parts.uri, &parts.headers) {
             Ok(access) => access,
-            Err(message) => return refusal::refuse(StatusCode::BAD_REQUEST, "invalid_input", &message),
+            Err(problem) => return refusal::problem(&problem),
         };
-        let Some(watched) = self.gate.watch.open(&caller.token) else {
-            return refusal::too_many("this token has too many open streams", std::time::Duration::from_secs(5));
-        };
+        let Some(watched) = self.gate.watch.open(&caller.token) else { return too_many_streams() };
         let opening = Opening {
             handler: self.handler.clone(),
             sessions: Arc::clone(&self.sessions),
+            streamable: self.streamable.clone(),
             stop: self.stop.clone(),
             idle_max: self.limits.stream_idle,
         };
-        legacy_sse::open(opening, access, watched)
+        legacy_sse::open(opening, access, watched).await
     }
 
     /// A post to a legacy session. Its id proves that the stream's opener sent it: it was given to a checked token only, and
@@ -146,7 +151,7 @@ async fn sse(State(door): State<Arc<Door>>, request: Request) -> Response {
     let speaks_streamable = parts.headers.contains_key("mcp-session-id");
     match parts.method {
         Method::HEAD => ([(header::CONTENT_TYPE, "text/event-stream")], Body::empty()).into_response(),
-        Method::GET if !speaks_streamable => door.legacy_open(&parts, caller),
+        Method::GET if !speaks_streamable => door.legacy_open(&parts, caller).await,
         Method::GET | Method::POST | Method::DELETE => door.streamable(parts, body, caller).await,
         _ => not_allowed("GET, HEAD, POST, DELETE"),
     }
@@ -161,6 +166,10 @@ async fn messages(State(door): State<Arc<Door>>, request: Request) -> Response {
             refusal::refuse(StatusCode::BAD_REQUEST, "invalid_input", "the URL needs the sessionId of an event stream")
         }
     }
+}
+
+fn too_many_streams() -> Response {
+    refusal::too_many("this token has too many open streams", STREAM_WAIT)
 }
 
 fn not_allowed(methods: &'static str) -> Response {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
@@ -21,6 +22,9 @@ use super::access::{Access, Owner};
 use super::sessions::{Full, Sessions};
 use crate::settings::Limits;
 
+/// For how long rmcp keeps an answer for a client whose connection broke: enough to come back after the 3 s that it is told to wait.
+/// rmcp looks through all that it keeps at every message, so it is not more.
+const ANSWERS_KEPT: Duration = Duration::from_secs(10);
 /// rmcp's header that names a session.
 const SESSION_ID: &str = "mcp-session-id";
 
@@ -48,7 +52,7 @@ pub enum Outcome {
 #[derive(Clone)]
 pub struct Streamable {
     service: StreamableHttpService<Handler, BoundSessions>,
-    sessions: Arc<Sessions>,
+    manager: Arc<BoundSessions>,
 }
 
 impl Streamable {
@@ -61,16 +65,22 @@ impl Streamable {
         config.max_request_body_bytes = limits.body_bytes;
         let mut local = LocalSessionManager::default();
         local.session_config.keep_alive = Some(limits.session_idle);
-        let manager = BoundSessions { local, sessions: Arc::clone(&sessions) };
-        let service = StreamableHttpService::new(move || Ok(handler.clone()), Arc::new(manager), config);
-        Self { service, sessions }
+        local.session_config.completed_cache_ttl = ANSWERS_KEPT;
+        let manager = Arc::new(BoundSessions { local, sessions });
+        let service = StreamableHttpService::new(move || Ok(handler.clone()), Arc::clone(&manager), config);
+        Self { service, manager }
+    }
+
+    /// Ends sessions that had to make room.
+    pub async fn end(&self, evicted: &[SessionId]) {
+        self.manager.end(evicted).await;
     }
 
     /// Handles a request of an authenticated caller.
     pub async fn handle(&self, mut request: Request<Body>, access: Access) -> Outcome {
         let owner = access.owner();
         if let Some(id) = request.headers().get(SESSION_ID)
-            && !id.to_str().is_ok_and(|id| self.sessions.holds(id, &owner))
+            && !id.to_str().is_ok_and(|id| self.manager.sessions.holds(id, &owner))
         {
             return Outcome::UnknownSession;
         }
@@ -89,6 +99,15 @@ impl Streamable {
 struct BoundSessions {
     local: LocalSessionManager,
     sessions: Arc<Sessions>,
+}
+
+impl BoundSessions {
+    async fn end(&self, evicted: &[SessionId]) {
+        for id in evicted {
+            // A session that fails to close is gone from our table, so nobody reaches it any more.
+            let _ = self.local.close_session(id).await;
+        }
+    }
 }
 
 /// Why a session cannot be used.
@@ -114,10 +133,7 @@ impl SessionManager for BoundSessions {
             .try_with(|opening| (opening.owner.clone(), Arc::clone(&opening.refused)))
             .map_err(|_| SessionFailure::NoCaller)?;
         let opened = self.sessions.open(owner, None).inspect_err(|_| refused.store(true, Ordering::Relaxed))?;
-        for id in &opened.evicted {
-            // A session that fails to close is gone from our table, so nobody reaches it any more.
-            let _ = self.local.close_session(id).await;
-        }
+        self.end(&opened.evicted).await;
         let (handle, worker) = create_local_session(Arc::clone(&opened.id), self.local.session_config.clone());
         self.local.sessions.write().await.insert(Arc::clone(&opened.id), handle);
         Ok((opened.id, WorkerTransport::spawn(worker)))

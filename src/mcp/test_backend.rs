@@ -1,4 +1,4 @@
-//! A program without a log, for tests of the doors: a few tokens, and no operations.
+//! A program without a log, for tests of the doors: a few tokens, and operations that only say what they were asked.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use aggregates::ids::WorkspaceId;
 use aggregates::metadata::{Actor, ActorKind};
 use aggregates::token::Permission;
 use futures::future::BoxFuture;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Backend;
 use crate::app::{Caller, Unauthenticated};
@@ -45,21 +45,24 @@ impl Backend for TestBackend {
         Box::pin(async move { found.ok_or(Unauthenticated) })
     }
 
-    fn operations(&self) -> &'static [Operation] {
-        &[]
-    }
-
-    fn find(&self, _name: &str) -> Option<&'static Operation> {
-        None
-    }
-
+    /// Answers with the call itself; `{"hang": true}` never ends, `{"panic": true}` panics.
     fn call(
         self: Arc<Self>,
-        _operation: &'static Operation,
-        _caller: Caller,
-        _options: CallOptions,
-        _arguments: Map<String, Value>,
+        operation: &'static Operation,
+        caller: Caller,
+        options: CallOptions,
+        arguments: Map<String, Value>,
     ) -> BoxFuture<'static, Result<Value, Problem>> {
-        Box::pin(async { Err(Problem::new(Code::Unavailable, "there is nothing here")) })
+        Box::pin(async move {
+            if operation.facts.effect.writes() && caller.permission == Permission::ReadOnly {
+                return Err(Problem::new(Code::Forbidden, "this token only reads"));
+            }
+            if arguments.contains_key("hang") {
+                std::future::pending::<()>().await;
+            }
+            assert!(!arguments.contains_key("panic"), "asked to");
+            let client = caller.client.map(|client| client.name);
+            Ok(json!({"arguments": arguments, "requestId": options.request_id, "client": client}))
+        })
     }
 }
