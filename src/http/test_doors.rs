@@ -12,22 +12,26 @@ use tower::ServiceExt;
 
 use super::Readiness;
 use super::serve::Server;
+use crate::mcp::Backend;
 use crate::mcp::test_backend::TestBackend;
 use crate::settings::Settings;
 
 /// The doors over a program without a log.
-pub struct Doors {
-    pub backend: Arc<TestBackend>,
+pub struct Doors<B> {
+    pub backend: Arc<B>,
     pub server: Server,
 }
 
-pub fn doors_with(settings: &Settings) -> Doors {
-    let backend = TestBackend::new();
+pub fn doors_with(settings: &Settings) -> Doors<TestBackend> {
+    doors_over(TestBackend::new(), settings)
+}
+
+pub fn doors_over<B: Backend>(backend: Arc<B>, settings: &Settings) -> Doors<B> {
     let server = Server::new(backend.clone(), settings, Router::new(), Readiness::starting());
     Doors { backend, server }
 }
 
-pub fn doors() -> Doors {
+pub fn doors() -> Doors<TestBackend> {
     doors_with(&Settings::default())
 }
 
@@ -35,7 +39,7 @@ pub fn doors() -> Doors {
 const CLIENT: [(&str, &str); 3] =
     [("host", "localhost"), ("accept", "application/json, text/event-stream"), ("content-type", "application/json")];
 
-impl Doors {
+impl<B> Doors<B> {
     pub async fn send(&self, method: Method, uri: &str, headers: &[(&str, &str)], body: Option<Value>) -> Response {
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in CLIENT.iter().filter(|(name, _)| headers.iter().all(|(given, _)| given != name)) {
@@ -126,7 +130,7 @@ pub async fn answer(response: Response) -> Value {
     Events::of(response).json().await
 }
 
-impl Doors {
+impl<B> Doors<B> {
     /// A call by a client of the revision without sessions.
     pub async fn call(&self, uri: &str, name: &str, arguments: Value) -> Value {
         let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",

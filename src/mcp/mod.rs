@@ -5,6 +5,8 @@
 //! - [`routes`]: Streamable HTTP at `/mcp`, legacy HTTP+SSE at `/mcp/sse`.
 
 mod access;
+#[cfg(test)]
+mod app_tests;
 mod backend;
 mod calls;
 #[cfg(test)]
