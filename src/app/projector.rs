@@ -61,6 +61,9 @@ pub(super) enum ProjectorError {
 /// Told how far something is: done, of how many.
 pub(super) type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 
+/// For work whose progress nobody follows.
+const fn unheard(_: u64, _: u64) {}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -121,7 +124,7 @@ impl Projector {
         });
         if projector.belongs_to_another_log().await? {
             tracing::warn!("the read tables belong to another log and are built anew");
-            projector.rebuild(&|_, _| {}).await?;
+            projector.rebuild(&unheard).await?;
         }
         for checkpoint in projector.tables().checkpoints().await? {
             projector.advance(checkpoint.workspace, checkpoint.position);
@@ -284,7 +287,7 @@ impl Projector {
                 let mut positions = BTreeMap::new();
                 let mut late = 0;
                 for workspace in self.log.store().workspaces().await? {
-                    late += self.catch_up(&new, workspace, &mut |_| {}).await?;
+                    late += self.catch_up(&new, workspace, 0, 0, &unheard).await?;
                     positions.insert(workspace, new.checkpoint(workspace).await?.position);
                 }
                 point_link(&self.folder, &file)?;
@@ -314,20 +317,20 @@ impl Projector {
         let mut done = 0;
         for workspace in workspaces {
             let before = done;
-            done += self
-                .catch_up(new, workspace, &mut |events| progress(before + events, total.max(before + events)))
-                .await?;
+            done += self.catch_up(new, workspace, before, total, progress).await?;
         }
         new.build_indexes().await?;
         Ok(done)
     }
 
-    /// Folds what `tables` lack of a workspace; gives how many events that were.
+    /// Folds what `tables` lack of a workspace; gives how many events that were. `before` of `total` events were folded before.
     async fn catch_up(
         &self,
         tables: &ReadTables,
         workspace: WorkspaceId,
-        progress: &mut (dyn FnMut(u64) + Send),
+        before: u64,
+        total: u64,
+        progress: OnProgress<'_>,
     ) -> Result<u64, ProjectorError> {
         let mut position = tables.checkpoint(workspace).await?.position;
         let mut done = 0;
@@ -338,7 +341,7 @@ impl Projector {
             tables.fold(&page, &[checkpoint]).await?;
             position = checkpoint.position;
             done += page.len() as u64;
-            progress(done);
+            progress(before + done, total.max(before + done));
         }
     }
 }

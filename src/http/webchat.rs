@@ -86,7 +86,8 @@ impl From<Problem> for Refused {
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     serde_json::from_slice(body).map_err(|error| {
         // Where it is wrong, and for a wrong name which are right; serde quotes no values of texts for these shapes but unknown names.
-        let message = format!("the body is not what is expected here (line {}, column {})", error.line(), error.column());
+        let message =
+            format!("the body is not what is expected here (line {}, column {})", error.line(), error.column());
         let problem = Problem::new(crate::problem::Code::InvalidInput, message)
             .hint("send a JSON object with the documented members only");
         Refused::from(problem)
@@ -191,9 +192,9 @@ async fn events(
             Problem::invalid("Last-Event-ID", "must be the id of an event of this stream, a whole number")
         })?,
     };
-    let place = Arc::clone(&door.streams).try_acquire_owned().map_err(|_| {
-        Refused(refusal::too_many("too many visitors listen at this moment", Duration::from_secs(5)))
-    })?;
+    let place = Arc::clone(&door.streams)
+        .try_acquire_owned()
+        .map_err(|_| Refused(refusal::too_many("too many visitors listen at this moment", Duration::from_secs(5))))?;
     let mut messages = OutgoingMessages::after(session, cursor).await?;
     let stop = door.stop.clone();
     let stream = async_stream::stream! {

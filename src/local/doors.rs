@@ -2,43 +2,78 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
 use super::holder::McpSession;
 use super::protocol::McpOpening;
 use crate::app::{App, Caller};
-use crate::cli::HttpOptions;
-use crate::operations::Operation;
+use crate::cli::{HttpOptions, Switch};
+use crate::http::{self, Phase, Readiness};
+use crate::mcp::{self, Access, Backend};
+use crate::operations::{Operation, Selection, registry};
 use crate::problem::Problem;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use crate::settings::{Limits, Settings};
+use aggregates::token::Permission;
 
 /// The operation of this name.
 ///
 /// # Errors
 /// `not_found` with near misses.
-#[expect(clippy::unimplemented, reason = "the registry is being written")]
-pub fn operation(_name: &str) -> Result<&'static Operation, Problem> {
-    unimplemented!()
+pub fn operation(name: &str) -> Result<&'static Operation, Problem> {
+    registry::all().get(name)
 }
 
 /// MCP over a local connection, with the tools that the opening asks for.
 ///
 /// # Errors
 /// `invalid_input` for unknown toolsets.
-#[expect(clippy::unimplemented, reason = "the MCP door is being written")]
-pub fn mcp_session(_app: &Arc<App>, _caller: Caller, _opening: &McpOpening) -> Result<McpSession, Problem> {
-    unimplemented!()
+pub fn mcp_session(app: &Arc<App>, mut caller: Caller, opening: &McpOpening) -> Result<McpSession, Problem> {
+    if opening.readonly {
+        caller.permission = Permission::ReadOnly;
+    }
+    let selection = Selection::parse(opening.toolsets.as_deref().unwrap_or_default())?;
+    let access = Access { caller, selection };
+    let backend: Arc<dyn Backend> = Arc::<App>::clone(app);
+    Ok(Box::new(move |connection| {
+        async move {
+            let (read, write) = tokio::io::split(connection);
+            if let Err(error) = mcp::serve_pipe(backend, access, read, write).await {
+                tracing::debug!(%error, "a local MCP session ended early");
+            }
+        }
+        .boxed()
+    }))
 }
 
-/// Serves HTTP until `stop`, then lets calls finish for up to 10 s.
+/// Serves HTTP until `stop`, or until the program ends by itself, then lets calls finish for up to 10 s.
 ///
 /// # Errors
 /// When the listener fails, or an option cannot be used.
-#[expect(clippy::unimplemented, clippy::unused_async, reason = "the HTTP door is being written")]
 pub async fn serve_http(
-    _app: Arc<App>,
-    _options: &HttpOptions,
-    _listener: TcpListener,
-    _stop: CancellationToken,
+    app: Arc<App>,
+    options: &HttpOptions,
+    listener: TcpListener,
+    stop: CancellationToken,
 ) -> Result<(), Problem> {
-    unimplemented!()
+    let settings = Settings {
+        listen: options.listen,
+        public_url: options.public_url.clone(),
+        allow_hosts: options.allow_host.clone(),
+        allow_origins: options.allow_origin.clone(),
+        trust_proxy: options.trust_proxy.clone(),
+        url_tokens: options.url_tokens == Switch::On,
+        limits: Limits::default(),
+    };
+    let readiness = Readiness::starting();
+    readiness.set(Phase::Ready);
+    let ending = app.stopping().clone();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        ending.cancelled().await;
+        stopping.cancel();
+    });
+    let visitors = http::webchat::routes(Arc::clone(&app), stop.clone());
+    http::serve(app, settings, visitors, listener, stop, readiness).await.map_err(|error| Problem::internal(&error))
 }

@@ -80,7 +80,9 @@ async fn carry_out<M: Mutation>(
 ) -> Result<Value, Problem> {
     schema_check::check(schema, &arguments)?;
     let members = arguments::take_call_members(&mut arguments);
-    let idempotency_key = members.idempotency_key.or(options.idempotency_key);
+    // A bridge that repeats a call after a break repeats its id: without a key of the caller's own that is the key.
+    let by_request = || options.request_id.as_ref().map(|id| format!("request:{id}"));
+    let idempotency_key = members.idempotency_key.or(options.idempotency_key).or_else(by_request);
     if idempotency_key.as_ref().is_some_and(|key| !(1..=255).contains(&key.chars().count())) {
         return Err(Problem::invalid("idempotencyKey", "must be a text of 1 to 255 characters"));
     }

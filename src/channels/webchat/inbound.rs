@@ -72,10 +72,8 @@ impl Decision for CreateVisitor<'_> {
     type Outcome = ();
 
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<(), Problem> {
-        let attributes = Attributes {
-            first_name: self.name.map(|name| Personal::Known(name.to_owned())),
-            ..Attributes::default()
-        };
+        let attributes =
+            Attributes { first_name: self.name.map(|name| Personal::Known(name.to_owned())), ..Attributes::default() };
         let identity = Identity { account: self.account.id, user: Personal::Known(self.visitor.id().to_owned()) };
         let command = contact::Command::Create { source: Source::Customer, attributes, identity: Some(identity) };
         unit.execute::<Contact>(self.contact, command).await?;
@@ -229,7 +227,7 @@ async fn pressed(session: &Session, button: &str, reply_to: Option<MessageId>) -
                 direction: Some(projections::messages::Direction::Out),
                 ..projections::messages::Filter::default()
             };
-            projections::messages::of_contact(connection, workspace, contact, &filter, MESSAGES_SEARCHED)
+            projections::messages::of_contact(connection, workspace, contact, filter, MESSAGES_SEARCHED)
                 .await
                 .map_err(failed)?
         }

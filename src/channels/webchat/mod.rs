@@ -63,7 +63,7 @@ impl Account {
 }
 
 /// A visitor whose secret was checked, on an account.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Session {
     /// The program.
     pub app: Arc<App>,

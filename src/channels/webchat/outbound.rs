@@ -123,8 +123,9 @@ impl OutgoingMessages {
 /// What the visitor gets to see; nothing of a message that was erased.
 fn outgoing(id: MessageId, position: u64, at: i64, message: &OutboundMessage) -> Option<Outgoing> {
     let at = jiff::Timestamp::from_microsecond(at).ok()?.to_string();
-    let buttons = message.buttons.iter().filter_map(|button| {
-        Some(OutgoingButton { id: button.id.clone(), title: button.title.known()?.clone() })
-    });
+    let buttons = message
+        .buttons
+        .iter()
+        .filter_map(|button| Some(OutgoingButton { id: button.id.clone(), title: button.title.known()?.clone() }));
     Some(Outgoing { position, id, text: message.text.known()?.clone(), buttons: buttons.collect(), at })
 }

@@ -1,0 +1,41 @@
+//! What a door opens onto, as far as a door needs to know it. A seam for tests of the transports, which have no log beneath them.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+
+use crate::app::{App, Caller, Unauthenticated};
+use crate::operations::{CallOptions, Operation};
+use crate::problem::Problem;
+
+/// The running program behind a door.
+pub trait Backend: Send + Sync + 'static {
+    /// Finds out who shows `token`.
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Unauthenticated>>;
+
+    /// Carries a call out; checks the caller's rights.
+    fn call(
+        self: Arc<Self>,
+        operation: &'static Operation,
+        caller: Caller,
+        options: CallOptions,
+        arguments: Map<String, Value>,
+    ) -> BoxFuture<'static, Result<Value, Problem>>;
+}
+
+impl Backend for App {
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Unauthenticated>> {
+        Box::pin(self.authenticate(token))
+    }
+
+    fn call(
+        self: Arc<Self>,
+        operation: &'static Operation,
+        caller: Caller,
+        options: CallOptions,
+        arguments: Map<String, Value>,
+    ) -> BoxFuture<'static, Result<Value, Problem>> {
+        Box::pin(operation.call(self, caller, options, arguments))
+    }
+}

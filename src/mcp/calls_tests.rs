@@ -1,0 +1,83 @@
+//! What comes of tool calls, over HTTP.
+
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::http::test_doors::{GOOD, answer, doors, doors_with, initialize, problem};
+use crate::settings::{Limits, Settings};
+
+#[tokio::test]
+async fn a_call_answers_with_structured_content_and_the_same_as_text() {
+    let answer = doors().call("/mcp", "create_tag", json!({"name": "vip"})).await;
+    let result = &answer["result"];
+    let expected = json!({"arguments": {"name": "vip"}, "requestId": "req_1", "client": "test"});
+    assert_eq!((&result["structuredContent"], &result["isError"]), (&expected, &json!(false)));
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(text).unwrap(), expected);
+    assert!(!text.contains(": "), "the text is compact");
+}
+
+#[tokio::test]
+async fn an_unknown_tool_is_an_error_of_the_protocol_and_a_refusal_is_a_result() {
+    let doors = doors();
+    let unknown = doors.call("/mcp", "create_tga", json!({})).await;
+    assert_eq!(unknown["error"]["code"], -32602);
+    assert_eq!(unknown["error"]["data"]["candidates"][0]["id"], "create_tag");
+    assert_eq!(problem(&doors.call("/mcp?readonly=1", "create_tag", json!({})).await)["code"], "forbidden");
+    assert_eq!(problem(&doors.call("/mcp", "create_tag", json!({"panic": true})).await)["code"], "internal");
+}
+
+#[tokio::test]
+async fn calls_over_the_limit_are_refused_in_the_result() {
+    let limits = Limits { calls_per_token: 1, ..Limits::default() };
+    let doors = doors_with(&Settings { limits, ..Settings::default() });
+    assert_eq!(doors.call("/mcp", "list_events", json!({})).await["result"]["isError"], false);
+    let problem = problem(&doors.call("/mcp", "list_events", json!({})).await);
+    assert_eq!(problem["code"], "rate_limited");
+    assert!(problem["retryAfterMs"].as_u64().unwrap() <= 10_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopping_server_gives_up_reads_that_wait_but_not_writes() {
+    let doors = doors();
+    let read = doors.call("/mcp", "list_events", json!({"hang": true}));
+    let stop = async {
+        doors.server.calls.running(|running| *running == 1).await;
+        doors.server.drain().await;
+    };
+    let (answer, ()) = tokio::join!(read, stop);
+    assert_eq!(problem(&answer)["code"], "unavailable");
+
+    let doors = crate::http::test_doors::doors();
+    let write = doors.call("/mcp", "create_tag", json!({"hang": true}));
+    let stop = async {
+        doors.server.calls.running(|running| *running == 1).await;
+        let began = tokio::time::Instant::now();
+        doors.server.drain().await;
+        assert!(began.elapsed() >= Duration::from_secs(10), "the write had its time");
+    };
+    tokio::select! {
+        answer = write => panic!("a write that may be on disk was answered as failed: {answer}"),
+        () = stop => {}
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_list_shows_no_writes() {
+    let doors = doors();
+    let list = async |uri: &str| {
+        let session = doors.session(uri, "good").await;
+        let headers = [GOOD, ("mcp-session-id", session.as_str())];
+        let request = json!({"jsonrpc": "2.0", "id": 3, "method": "tools/list"});
+        let answer = answer(doors.send(Method::POST, uri, &headers, Some(request)).await).await;
+        let tools = answer["result"]["tools"].as_array().unwrap().clone();
+        tools.iter().map(|tool| tool["annotations"]["readOnlyHint"].as_bool().unwrap()).collect::<Vec<_>>()
+    };
+    assert!(list("/mcp?toolsets=all").await.contains(&false), "without it there are writes");
+    let reads = list("/mcp?toolsets=all&readonly=1").await;
+    assert!(!reads.is_empty() && reads.iter().all(|read| *read));
+    let response = doors.send(Method::POST, "/mcp?toolsets=nonsense", &[GOOD], Some(initialize())).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}

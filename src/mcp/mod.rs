@@ -1,0 +1,33 @@
+//! The Model Context Protocol: one handler behind every transport. A transport establishes who calls ([`Access`]); the handler turns a
+//! tool call into an operation and back.
+//!
+//! - [`serve_pipe`]: newline-separated JSON over any byte stream (standard input and output, a Unix socket).
+//! - [`routes`]: Streamable HTTP at `/mcp`, legacy HTTP+SSE at `/mcp/sse`.
+
+mod access;
+#[cfg(test)]
+mod app_tests;
+mod backend;
+mod calls;
+#[cfg(test)]
+mod calls_tests;
+mod handler;
+mod legacy_sse;
+mod pipe;
+mod routes;
+mod sessions;
+#[cfg(test)]
+mod sessions_tests;
+mod streamable;
+#[cfg(test)]
+pub(crate) mod test_backend;
+mod tools;
+
+pub use access::{Access, Owner};
+pub use backend::Backend;
+pub use calls::Calls;
+pub use handler::Handler;
+pub use pipe::serve_pipe;
+pub use routes::{Door, routes};
+pub use sessions::Sessions;
+pub use tools::describe;
