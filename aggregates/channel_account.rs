@@ -168,8 +168,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_claimed_without_regard_to_case_and_marks() {
-        holds::<ChannelAccount>(&[connected("Café")], &[address_claim(Channel::Webchat, "cafe")]);
+    fn an_account_is_reached_under_its_name_without_regard_to_case_and_marks_and_under_its_id() {
+        let id = "account_00000000000000000000000001";
+        let addresses = ["CAFE", id].map(|address| address_claim(Channel::Webchat, address));
+        holds::<ChannelAccount>(&[connected("Café")], &addresses);
     }
 
     #[test]
