@@ -168,9 +168,9 @@ mod tests {
     }
 
     #[test]
-    fn name_and_id_are_claimed_as_addresses_without_regard_to_case_and_marks() {
-        let id = AccountId(Uuid::from_u128(1)).to_string();
-        let addresses = [address_claim(Channel::Webchat, "cafe"), address_claim(Channel::Webchat, &id)];
+    fn an_account_is_reached_under_its_name_without_regard_to_case_and_marks_and_under_its_id() {
+        let id = "account_00000000000000000000000001";
+        let addresses = ["CAFE", id].map(|address| address_claim(Channel::Webchat, address));
         holds::<ChannelAccount>(&[connected("Café")], &addresses);
     }
 

@@ -59,7 +59,7 @@ pub(super) enum ProjectorError {
 }
 
 /// Told how far something is: done, of how many.
-pub(super) type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
+pub(super) type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync + 'static);
 
 /// For work whose progress nobody follows.
 const fn unheard(_: u64, _: u64) {}
