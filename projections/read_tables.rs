@@ -211,6 +211,18 @@ impl ReadTables {
         let connection: &mut Connection = reader.connection();
         fold::dump_all(connection).await
     }
+
+    /// Runs a statement on the writer's connection.
+    #[cfg(test)]
+    pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), Error> {
+        self.writer.execute(sql).await.map(|_| ())
+    }
+
+    /// Holds the search index against the contacts.
+    #[cfg(test)]
+    pub(crate) async fn check_search_index(&self) -> Result<(), Error> {
+        self.execute("insert into contacts_search (contacts_search, rank) values ('integrity-check', 1)").await
+    }
 }
 
 fn is_new_enough(version: &str) -> bool {
