@@ -1,10 +1,10 @@
 //! Bounded lists: a page costs a bounded number of rows, whatever the filters.
 //!
 //! There are two ways to a page. When one filter alone leaves few rows (the candidates), those are fetched, filtered and sorted.
-//! Otherwise the table is walked in the order of an index and every row is held against the filters, for a limited number of rows;
-//! a page that ends there says so, with a cursor that goes on behind the last row examined. A filter that leaves many rows
-//! makes the walk short, and one that leaves few makes few candidates, so the limit is met only by filters without an index and by rare combinations of
-//! common ones.
+//! Otherwise the table is walked in the order of an index and every row is held against the filters, for a limited number of
+//! rows; a page that ends there says so, with a cursor that goes on behind the last row examined. A filter that leaves many
+//! rows makes the walk short, and one that leaves few makes few candidates, so the limit is met only by filters without an
+//! index and by rare combinations of common ones.
 
 use aggregates::ids::WorkspaceId;
 

@@ -137,7 +137,7 @@ impl ReadTables {
         }
         match MIGRATIONS.run(&mut *connection).await {
             Ok(()) => {}
-            Err(MigrateError::Execute(error)) => return Err(error.into()),
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => return Err(error.into()),
             Err(other) => return Err(OpenError::MustRebuild(other.to_string())),
         }
         if let Some(found) = checkpoint::other_version(&mut connection).await? {
