@@ -77,7 +77,13 @@ pub(crate) fn tagged_contact_ids(workspace: WorkspaceId, tag: TagId) -> Sql {
 }
 
 impl Filter {
-    fn listing<'c>(&self, workspace: WorkspaceId, order: Order, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
+    pub(crate) fn listing<'c>(
+        &self,
+        workspace: WorkspaceId,
+        order: Order,
+        after: Option<&'c Cursor>,
+        limit: u64,
+    ) -> Listing<'c> {
         let sort = match order {
             Order::Name => ("sort_name", false),
             Order::Created => ("created_position", true),
@@ -228,10 +234,6 @@ mod tests {
     use super::*;
     use crate::given::{Given, folded, person, visitor};
 
-    fn bounded<'c>(filter: &Filter, workspace: WorkspaceId, after: Option<&'c Cursor>) -> Listing<'c> {
-        Listing { bound: 50, ..filter.listing(workspace, Order::Created, after, 6) }
-    }
-
     async fn ids(connection: &mut Connection, workspace: WorkspaceId, filter: &Filter, order: Order) -> Vec<String> {
         let page = list(connection, workspace, filter, order, None, 100).await.expect("a page");
         page.items.into_iter().map(|row| row.sort_name).collect()
@@ -330,53 +332,6 @@ mod tests {
         assert!(by_identity(connection, elsewhere, account, "v1").await.expect("a row").is_none());
         assert_eq!(by_email(connection, workspace, "b@x.co", 5).await.expect("rows")[0].id, bo);
         assert_eq!(by_phone(connection, elsewhere, "+4911111111", 5).await.expect("rows").len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_walk_ends_after_a_bounded_number_of_rows_and_goes_on_behind_them() {
-        let mut given = Given::default();
-        let workspace = given.workspace("Acme");
-        let (common, other) = (given.tag(workspace, "common"), given.tag(workspace, "other"));
-        // Two tags that most contacts carry, and that meet on the oldest 10 only.
-        for number in 0..130 {
-            let contact = given.contact(workspace, person(&format!("Ana{number:03}"), "", "", ""), None);
-            let tags = match number {
-                0..10 => vec![common, other],
-                10..70 => vec![common],
-                _ => vec![other],
-            };
-            given.tagged(workspace, contact, &tags);
-        }
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let filter = Filter { tags: vec![common, other], ..Filter::default() };
-        let (mut after, mut pages, mut found): (Option<Cursor>, _, _) = (None, Vec::new(), 0);
-        loop {
-            let listing = bounded(&filter, workspace, after.as_ref());
-            let page: Page<Contact> = listing::page(reader.connection(), &listing).await.expect("a page");
-            pages.push((page.items.len(), page.examined));
-            found += page.items.len();
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        assert_eq!((found, pages), (10, vec![(0, Some(50)), (0, Some(50)), (6, None), (4, None)]));
-        let common = Filter { tags: vec![common], ..Filter::default() };
-        for (filter, wanted) in [(filter, "10"), (Filter::default(), "50+"), (common, "50+")] {
-            let counted = listing::count::<Contact>(reader.connection(), &bounded(&filter, workspace, None))
-                .await
-                .expect("a count");
-            assert_eq!(counted.to_string(), wanted);
-        }
-        let text = Filter { query: Some("ana".to_owned()), ..Filter::default() };
-        let page: Page<Contact> =
-            listing::page(reader.connection(), &bounded(&text, workspace, None)).await.expect("a page");
-        assert_eq!(
-            (page.items[0].sort_name.as_str(), page.examined),
-            ("ana129", None),
-            "common text is found by a walk"
-        );
     }
 
     #[tokio::test]

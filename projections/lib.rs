@@ -34,6 +34,8 @@ pub mod workspaces;
 #[cfg(test)]
 mod given;
 #[cfg(test)]
+mod rebuild;
+#[cfg(test)]
 mod speed;
 
 pub use cell::Json;

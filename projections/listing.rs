@@ -1,10 +1,10 @@
 //! Bounded lists: a page costs a bounded number of rows, whatever the filters.
 //!
 //! There are two ways to a page. When one filter alone leaves few rows (the candidates), those are fetched, filtered and sorted.
-//! Otherwise the table is walked in the order of an index and every row is held against the filters, for a limited number of rows;
-//! a page that ends there says so, with a cursor that goes on behind the last row examined. A filter that leaves many rows
-//! makes the walk short, and one that leaves few makes few candidates, so the limit is met only by filters without an index and by rare combinations of
-//! common ones.
+//! Otherwise the table is walked in the order of an index and every row is held against the filters, for a limited number of
+//! rows; a page that ends there says so, with a cursor that goes on behind the last row examined. A filter that leaves many
+//! rows makes the walk short, and one that leaves few makes few candidates, so the limit is met only by filters without an
+//! index and by rare combinations of common ones.
 
 use aggregates::ids::WorkspaceId;
 
@@ -242,4 +242,61 @@ pub(crate) fn anywhere(part: &str) -> Cell {
     }
     pattern.push('%');
     Cell::Text(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contact_search::Filter;
+    use crate::contacts::Contact;
+    use crate::given::{Given, folded, person};
+
+    fn bounded<'c>(filter: &Filter, workspace: WorkspaceId, after: Option<&'c Cursor>) -> Listing<'c> {
+        Listing { bound: 50, ..filter.listing(workspace, Order::Created, after, 6) }
+    }
+
+    #[tokio::test]
+    async fn a_walk_ends_after_a_bounded_number_of_rows_and_goes_on_behind_them() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let (common, other) = (given.tag(workspace, "common"), given.tag(workspace, "other"));
+        // Two tags that most contacts carry, and that meet on the oldest 10 only.
+        for number in 0..130 {
+            let contact = given.contact(workspace, person(&format!("Ana{number:03}"), "", "", ""), None);
+            let tags = match number {
+                0..10 => vec![common, other],
+                10..70 => vec![common],
+                _ => vec![other],
+            };
+            given.tagged(workspace, contact, &tags);
+        }
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let filter = Filter { tags: vec![common, other], ..Filter::default() };
+        let (mut after, mut pages, mut found): (Option<Cursor>, _, _) = (None, Vec::new(), 0);
+        loop {
+            let listing = bounded(&filter, workspace, after.as_ref());
+            let page: Page<Contact> = super::page(reader.connection(), &listing).await.expect("a page");
+            pages.push((page.items.len(), page.examined));
+            found += page.items.len();
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((found, pages), (10, vec![(0, Some(50)), (0, Some(50)), (6, None), (4, None)]));
+        let common = Filter { tags: vec![common], ..Filter::default() };
+        for (filter, wanted) in [(filter, "10"), (Filter::default(), "50+"), (common, "50+")] {
+            let counted =
+                count::<Contact>(reader.connection(), &bounded(&filter, workspace, None)).await.expect("a count");
+            assert_eq!(counted.to_string(), wanted);
+        }
+        let text = Filter { query: Some("ana".to_owned()), ..Filter::default() };
+        let page: Page<Contact> = page(reader.connection(), &bounded(&text, workspace, None)).await.expect("a page");
+        assert_eq!(
+            (page.items[0].sort_name.as_str(), page.examined),
+            ("ana129", None),
+            "common text is found by a walk"
+        );
+    }
 }

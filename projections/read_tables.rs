@@ -137,7 +137,7 @@ impl ReadTables {
         }
         match MIGRATIONS.run(&mut *connection).await {
             Ok(()) => {}
-            Err(MigrateError::Execute(error)) => return Err(error.into()),
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => return Err(error.into()),
             Err(other) => return Err(OpenError::MustRebuild(other.to_string())),
         }
         if let Some(found) = checkpoint::other_version(&mut connection).await? {
@@ -210,6 +210,18 @@ impl ReadTables {
         let mut reader = self.read().await?;
         let connection: &mut Connection = reader.connection();
         fold::dump_all(connection).await
+    }
+
+    /// Runs a statement on the writer's connection.
+    #[cfg(test)]
+    pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), Error> {
+        self.writer.execute(sql).await.map(|_| ())
+    }
+
+    /// Holds the search index against the contacts.
+    #[cfg(test)]
+    pub(crate) async fn check_search_index(&self) -> Result<(), Error> {
+        self.execute("insert into contacts_search (contacts_search, rank) values ('integrity-check', 1)").await
     }
 }
 

@@ -18,8 +18,8 @@ async fn a_hundred_thousand_contacts_are_folded_and_listed() {
         let word = |salt: u64| format!("{:x}", (number + salt).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40);
         let attributes = person(&word(1), &word(2), &format!("{}@example.com", word(3)), &format!("+49{number:09}"));
         let contact = given.contact(workspace, attributes, None);
-        given.tagged(workspace, contact, if number % 1_000 == 0 { &both } else { &both[..1] });
-        if number % 10 == 0 {
+        given.tagged(workspace, contact, if number.is_multiple_of(1_000) { &both } else { &both[..1] });
+        if number.is_multiple_of(10) {
             let conversation = given.conversation(workspace, contact, account);
             given.received(workspace, conversation, (contact, account), "hello there");
         }

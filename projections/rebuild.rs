@@ -1,0 +1,235 @@
+//! Tables that were kept live equal tables that were rebuilt: whatever happened, and however it was cut into pages.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aggregates::contact::{Event as ContactEvent, Identity, Source};
+use aggregates::contact_attributes::{Attribute, Attributes};
+use aggregates::field_value::{FieldType, FieldValue};
+use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, TagId, WorkspaceId};
+use aggregates::message::{self, OutboundMessage};
+use aggregates::{Personal, conversation};
+use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
+
+use crate::given::{Given, empty, ends, person, visitor};
+use crate::read_tables::{OpenError, ReadTables};
+
+/// One thing to happen: which, and three numbers that choose with whom and what.
+type Step = (u8, u8, u8, u8);
+
+/// A workspace with what has happened in it, so that only what may happen does.
+struct Story {
+    workspace: WorkspaceId,
+    account: AccountId,
+    fields: [FieldId; 2],
+    tags: Vec<TagId>,
+    contacts: Vec<(ContactId, BTreeSet<TagId>)>,
+    conversations: Vec<(ConversationId, ContactId)>,
+    outbound: Vec<(MessageId, ConversationId, ContactId)>,
+}
+
+const NAMES: [&str; 6] = ["Ana", "José", "Đặng Hoa", "O'Neil", "山田", "\"Bo\" 50%"];
+
+fn personal(number: u8) -> Personal<String> {
+    match number % 5 {
+        0 => Personal::Erased(true),
+        _ => Personal::Known(NAMES[usize::from(number) % NAMES.len()].to_owned()),
+    }
+}
+
+impl Story {
+    fn begin(given: &mut Given, name: &str) -> Self {
+        let workspace = given.workspace(name);
+        let account = given.account(workspace, "local");
+        let fields =
+            [given.field(workspace, "Size", FieldType::Number), given.field(workspace, "Note", FieldType::Text)];
+        let (tags, contacts, conversations, outbound) = Default::default();
+        Self { workspace, account, fields, tags, contacts, conversations, outbound }
+    }
+
+    fn go_on(&mut self, given: &mut Given, (what, who, which, how): Step) {
+        let workspace = self.workspace;
+        match what % 8 {
+            0 => self.tags.push(given.tag(workspace, &format!("tag {}", self.tags.len()))),
+            1 => {
+                let attributes = person(NAMES[usize::from(which) % NAMES.len()], "", "", "");
+                let identity =
+                    (how.is_multiple_of(2)).then(|| visitor(self.account, &format!("v{}", self.contacts.len())));
+                let contact = given.contact(workspace, attributes, identity);
+                self.conversations.push((given.conversation(workspace, contact, self.account), contact));
+                self.contacts.push((contact, BTreeSet::new()));
+            }
+            2 | 3 => self.tag(given, who, which),
+            4 => self.change(given, who, which, how),
+            5 | 6 => self.talk(given, who, which, how),
+            _ => self.receipt(given, who, how),
+        }
+    }
+
+    fn tag(&mut self, given: &mut Given, who: u8, which: u8) {
+        let count = self.contacts.len().max(1);
+        let Some((contact, carried)) = self.contacts.get_mut(usize::from(who) % count) else { return };
+        let Some(tag) = self.tags.get(usize::from(which) % self.tags.len().max(1)) else { return };
+        let tags = BTreeSet::from([*tag]);
+        if carried.insert(*tag) {
+            given.record(self.workspace, *contact, ContactEvent::ContactTagsAdded { tags });
+        } else {
+            carried.remove(tag);
+            given.record(self.workspace, *contact, ContactEvent::ContactTagsRemoved { tags });
+        }
+    }
+
+    fn change(&self, given: &mut Given, who: u8, which: u8, how: u8) {
+        let Some((contact, _)) = self.contacts.get(usize::from(who) % self.contacts.len().max(1)) else { return };
+        let event = match how % 3 {
+            0 => ContactEvent::ContactUpdated {
+                source: Source::Workspace,
+                set: Attributes { last_name: Some(personal(which)), ..Attributes::default() },
+                cleared: if which.is_multiple_of(2) { [Attribute::FirstName].into() } else { BTreeSet::new() },
+                released: Attributes::default(),
+            },
+            1 => {
+                let identity = Identity { account: self.account, user: personal(which) };
+                ContactEvent::ContactIdentityConnected { identity }
+            }
+            _ => {
+                let value = match personal(which) {
+                    Personal::Known(text) => Personal::Known(FieldValue::Text(text)),
+                    Personal::Erased(gone) => Personal::Erased(gone),
+                };
+                ContactEvent::ContactFieldSet { field: self.fields[usize::from(which) % 2], value }
+            }
+        };
+        given.record(self.workspace, *contact, event);
+    }
+
+    fn talk(&mut self, given: &mut Given, who: u8, which: u8, how: u8) {
+        let count = self.conversations.len().max(1);
+        let Some((conversation, contact)) = self.conversations.get(usize::from(who) % count).copied() else { return };
+        match how % 3 {
+            0 => {
+                given.received(self.workspace, conversation, (contact, self.account), NAMES[usize::from(which) % 6]);
+            }
+            1 => {
+                let message = MessageId(uuid::Uuid::from_u128(self.outbound.len() as u128));
+                let outbound = OutboundMessage {
+                    conversation,
+                    contact,
+                    account: self.account,
+                    text: personal(which),
+                    buttons: Vec::new(),
+                    reply_to: None,
+                };
+                given.record(self.workspace, message, message::Event::MessageQueued(outbound));
+                self.outbound.push((message, conversation, contact));
+            }
+            _ => {
+                let read = conversation::Event::ConversationRead { contact, messages: 1 };
+                given.record(self.workspace, conversation, read);
+            }
+        }
+    }
+
+    fn receipt(&self, given: &mut Given, who: u8, how: u8) {
+        let count = self.outbound.len().max(1);
+        let Some((message, conversation, contact)) = self.outbound.get(usize::from(who) % count).copied() else {
+            return;
+        };
+        let event = match how % 3 {
+            0 => message::Event::MessageSent { conversation, contact },
+            1 => message::Event::MessageDelivered { conversation, contact },
+            _ => message::Event::MessageRead { conversation, contact },
+        };
+        given.record(self.workspace, message, event);
+    }
+}
+
+fn told(steps: &[Step]) -> Given {
+    let mut given = Given::default();
+    let mut stories = [Story::begin(&mut given, "Acme"), Story::begin(&mut given, "Beta")];
+    for step in steps {
+        stories[usize::from(step.0 >= 200)].go_on(&mut given, *step);
+    }
+    given
+}
+
+async fn rebuilt(given: &Given, path: &Path) -> ReadTables {
+    let tables = ReadTables::create_without_indexes(path).await.expect("read tables");
+    tables.fold(&given.events, &ends(&given.events)).await.expect("a page");
+    tables.build_indexes().await.expect("indexes");
+    tables
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn live_tables_equal_rebuilt_ones(
+        steps in proptest::collection::vec(any::<Step>(), 1..150),
+        sizes in proptest::collection::vec(1_usize..20, 1..10),
+    ) {
+        let given = told(&steps);
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let (live, anew) = runtime.block_on(async {
+            let tables = empty().await;
+            let (mut rest, mut sizes) = (&given.events[..], sizes.iter().cycle());
+            while !rest.is_empty() {
+                let size = sizes.next().map_or(1, |size| (*size).min(rest.len()));
+                let (page, after) = rest.split_at(size);
+                tables.fold(page, &ends(page)).await.expect("a page");
+                rest = after;
+            }
+            tables.check_search_index().await.expect("a search index that fits the contacts");
+            let folder = tempfile::tempdir().expect("a folder");
+            let anew = rebuilt(&given, &folder.path().join("views.db")).await;
+            anew.check_search_index().await.expect("a search index that fits the contacts");
+            (tables.dump().await.expect("a dump"), anew.dump().await.expect("a dump"))
+        });
+        prop_assert_eq!(live, anew);
+    }
+}
+
+#[tokio::test]
+async fn a_rebuilt_file_has_the_indexes_of_a_live_one() {
+    let given = told(&[(1, 0, 0, 0)]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let tables = rebuilt(&given, &folder.path().join("views.db")).await;
+    let schema = async |tables: &ReadTables| {
+        let mut reader = tables.read().await.expect("a reader");
+        let sql = "select type || ' ' || name || ' ' || coalesce(sql, '') from sqlite_master where name not like 'sqlite_stat%' order by type, name";
+        let rows = crate::sql::Sql::new(sql).raw(reader.connection()).await.expect("rows");
+        rows.iter().map(|row| crate::cell::decode::<String>(row, 0).expect("a text")).collect::<Vec<_>>()
+    };
+    assert_eq!(schema(&tables).await, schema(&*empty().await).await);
+    tables.close().await;
+    ReadTables::open(tables.path()).await.expect("a rebuilt file opens like any other");
+}
+
+#[tokio::test]
+async fn a_file_of_another_version_or_half_rebuilt_is_to_be_rebuilt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("half.db");
+    ReadTables::create_without_indexes(&path).await.expect("read tables").close().await;
+    assert!(matches!(ReadTables::open(&path).await, Err(OpenError::MustRebuild(_))));
+    let given = told(&[]);
+    let changes = [
+        "update checkpoints set version = version + 1",
+        "update _sqlx_migrations set checksum = x'00'",
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time) values (9999, 'later', 1, x'00', 0)",
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let path = folder.path().join(format!("{number}.db"));
+        let tables = ReadTables::open(&path).await.expect("read tables");
+        tables.fold(&given.events, &ends(&given.events)).await.expect("a page");
+        tables.execute(change).await.expect("a change");
+        tables.close().await;
+        assert!(matches!(ReadTables::open(&path).await, Err(OpenError::MustRebuild(_))), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn readers_cannot_write() {
+    let tables = empty().await;
+    let mut reader = tables.read().await.expect("a reader");
+    assert!(crate::sql::Sql::new("delete from tags").raw(reader.connection()).await.is_err());
+}
