@@ -10,7 +10,6 @@ use std::time::Duration;
 use aggregates::Recorded;
 use aggregates::ids::WorkspaceId;
 use serde_json::Value;
-use sqlx::Executor as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -79,12 +78,11 @@ impl ReadTables {
     pub async fn create_without_indexes(path: &Path) -> Result<Self, OpenError> {
         let tables = Self::open(path).await?;
         let mut transaction = tables.writer.begin_with("begin immediate").await?;
-        transaction.execute("create table deferred (sql text not null)").await?;
+        Sql::new("create table deferred (sql text not null)").raw(&mut transaction).await?;
         for row in Sql::new(DROPPABLE).raw(&mut transaction).await? {
             let (kind, name, sql): (String, String, String) =
                 (crate::cell::decode(&row, 0)?, crate::cell::decode(&row, 1)?, crate::cell::decode(&row, 2)?);
-            let insert = sqlx::query("insert into deferred (sql) values ($1)").bind(sql);
-            transaction.execute(insert).await?;
+            Sql::new("insert into deferred (sql) values (").bind(&sql).push(")").raw(&mut transaction).await?;
             Sql::new(format!("drop {kind} {name}")).raw(&mut transaction).await?;
         }
         transaction.commit().await?;
@@ -97,15 +95,16 @@ impl ReadTables {
     /// When the database fails; the file is then as before.
     pub async fn build_indexes(&self) -> Result<(), Error> {
         let mut transaction = self.writer.begin_with("begin immediate").await?;
-        transaction.execute(FILL_SEARCH).await?;
+        Sql::new(FILL_SEARCH).raw(&mut transaction).await?;
         for row in Sql::new("select sql from deferred").raw(&mut transaction).await? {
             let sql: String = crate::cell::decode(&row, 0)?;
             Sql::new(sql).raw(&mut transaction).await?;
         }
-        transaction.execute("drop table deferred").await?;
+        Sql::new("drop table deferred").raw(&mut transaction).await?;
         transaction.commit().await?;
         // The planner chooses between indexes by these figures.
-        self.writer.execute("analyze").await.map(|_| ())
+        let mut connection = self.writer.acquire().await?;
+        Sql::new("analyze").raw(&mut connection).await.map(|_| ())
     }
 
     async fn connect(path: &Path) -> Result<Self, OpenError> {
@@ -135,7 +134,7 @@ impl ReadTables {
         if !is_new_enough(&version) {
             return Err(OpenError::OldDatabase(version));
         }
-        match MIGRATIONS.run(&mut *connection).await {
+        match MIGRATIONS.run_direct(None, &mut *connection, false).await {
             Ok(()) => {}
             Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => return Err(error.into()),
             Err(other) => return Err(OpenError::MustRebuild(other.to_string())),

@@ -55,7 +55,7 @@ async fn read_tables_built_anew_equal_those_kept_live() {
     crate::fixture::call_as(&program.app, &other, "create_tag", json!({"name": "theirs"})).await.expect("created");
     let live = program.tables().await;
     assert!(live.iter().all(|(name, rows)| !rows.is_empty() || *name == "tokens"), "every table is tried");
-    let events = program.app.rebuild_projections(&|_, _| {}).await.expect("rebuilt");
+    let events = program.app.rebuild_projections(&chatbotx::app::unheard()).await.expect("rebuilt");
     assert!(events > 50);
     assert_eq!(program.tables().await, live);
     // What follows is folded into the new tables, and they are there after a restart.
@@ -108,11 +108,11 @@ async fn no_personal_text_stands_in_clear_in_the_log() {
 async fn the_log_verifies_after_everything_was_done() {
     let program = Program::start().await;
     busy(&program).await;
-    let verification = program.app.verify(&|_, _| {}).await.expect("readable");
+    let verification = program.app.verify(&chatbotx::app::unheard()).await.expect("readable");
     assert!(verification.ok, "{verification:?}");
     assert_eq!(verification.workspaces[0].size, program.head().await);
     let again = program.restart().await;
-    let after = again.app.verify(&|_, _| {}).await.expect("readable");
+    let after = again.app.verify(&chatbotx::app::unheard()).await.expect("readable");
     assert_eq!(after, verification);
 }
 

@@ -24,7 +24,13 @@ const TOKENS_LISTED: u64 = 10_000;
 pub const LOCAL_ACCOUNT: &str = "local";
 
 /// Told how far something is: done, of how many. Called often; must not block.
-pub type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
+pub type OnProgress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
+/// For work whose progress nobody follows.
+#[must_use]
+pub fn unheard() -> OnProgress {
+    Arc::new(|_, _| {})
+}
 
 /// A workspace in the list of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -221,10 +227,10 @@ impl App {
     ///
     /// # Errors
     /// `unavailable` when the log cannot be read; what is found wrong in it is no error.
-    pub async fn verify(&self, progress: OnProgress<'_>) -> Result<Verification, Problem> {
+    pub async fn verify(&self, progress: &OnProgress) -> Result<Verification, Problem> {
         let mut workspaces = Vec::new();
         for id in self.log.store().workspaces().await? {
-            let verified = self.log.verify(id, &mut |done, total| progress(done, total)).await?;
+            let verified = self.log.verify(id, &**progress).await?;
             workspaces.push(verified);
         }
         Ok(Verification { ok: workspaces.iter().all(|workspace| workspace.first_bad.is_none()), workspaces })
@@ -253,11 +259,19 @@ impl App {
     ///
     /// # Errors
     /// `unavailable` when the databases cannot be read or written.
-    pub async fn rebuild_projections(self: &Arc<Self>, progress: OnProgress<'_>) -> Result<u64, Problem> {
+    pub async fn rebuild_projections(self: &Arc<Self>, progress: &OnProgress) -> Result<u64, Problem> {
         self.projector.rebuild(progress).await.map_err(|error| {
             tracing::error!(%error, "the read tables could not be rebuilt");
             Problem::new(Code::Unavailable, "the read tables could not be rebuilt; the server's log says why")
         })
+    }
+
+    /// Every read table with its rows by primary key: what must be equal after a rebuild. Holds everything in memory.
+    ///
+    /// # Errors
+    /// `unavailable` when the tables cannot be read.
+    pub async fn dump_tables(&self) -> Result<Vec<(&'static str, Vec<serde_json::Value>)>, Problem> {
+        self.projector.tables().dump().await.map_err(|error| Problem::internal(&error))
     }
 
     /// Writes a consistent copy of the log into a new file of mode 0600; gives its size in bytes.

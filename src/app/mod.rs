@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 pub use administration::{
     CreatedToken, LOCAL_ACCOUNT, NewToken, OnProgress, ProjectionStatus, TokenSummary, Verification, WorkspaceSummary,
+    unheard,
 };
 pub use authentication::Unauthenticated;
 pub use caller::Caller;

@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use projections::{Checkpoint, FoldError, OpenError, ReadTables};
 use tokio::sync::watch;
 
+use super::administration::{OnProgress, unheard};
 use crate::event_log::EventLog;
 use crate::event_log::append::{LogEntry, LogError};
 
@@ -57,12 +58,6 @@ pub(super) enum ProjectorError {
     #[error("a file of the read tables failed: {0}")]
     File(#[from] std::io::Error),
 }
-
-/// Told how far something is: done, of how many.
-pub(super) type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync + 'static);
-
-/// For work whose progress nobody follows.
-const fn unheard(_: u64, _: u64) {}
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -124,7 +119,7 @@ impl Projector {
         });
         if projector.belongs_to_another_log().await? {
             tracing::warn!("the read tables belong to another log and are built anew");
-            projector.rebuild(&unheard).await?;
+            projector.rebuild(&unheard()).await?;
         }
         for checkpoint in projector.tables().checkpoints().await? {
             projector.advance(checkpoint.workspace, checkpoint.position);
@@ -275,7 +270,7 @@ impl Projector {
 
     /// Builds the tables anew in a file of their own and swaps them when they have caught up; gives the number of events read. Reads
     /// go on from the old tables until then.
-    pub(super) async fn rebuild(&self, progress: OnProgress<'_>) -> Result<u64, ProjectorError> {
+    pub(super) async fn rebuild(&self, progress: &OnProgress) -> Result<u64, ProjectorError> {
         let _rebuilding = self.rebuilding.lock().await;
         let old = self.tables();
         let file = next_file(old.path());
@@ -287,7 +282,7 @@ impl Projector {
                 let mut positions = BTreeMap::new();
                 let mut late = 0;
                 for workspace in self.log.store().workspaces().await? {
-                    late += self.catch_up(&new, workspace, 0, 0, &unheard).await?;
+                    late += self.catch_up(&new, workspace, 0, 0, &unheard()).await?;
                     positions.insert(workspace, new.checkpoint(workspace).await?.position);
                 }
                 point_link(&self.folder, &file)?;
@@ -308,7 +303,7 @@ impl Projector {
         }
     }
 
-    async fn fill(&self, new: &ReadTables, progress: OnProgress<'_>) -> Result<u64, ProjectorError> {
+    async fn fill(&self, new: &ReadTables, progress: &OnProgress) -> Result<u64, ProjectorError> {
         let workspaces = self.log.store().workspaces().await?;
         let mut total = 0;
         for workspace in &workspaces {
@@ -330,7 +325,7 @@ impl Projector {
         workspace: WorkspaceId,
         before: u64,
         total: u64,
-        progress: OnProgress<'_>,
+        progress: &OnProgress,
     ) -> Result<u64, ProjectorError> {
         let mut position = tables.checkpoint(workspace).await?.position;
         let mut done = 0;

@@ -110,7 +110,7 @@ async fn reopened<S: Subject>(folder: &Path, clock: &Arc<ManualClock>) -> EventL
 }
 
 async fn verified(log: &EventLog) -> Option<(u64, String)> {
-    let found = log.verify(WORKSPACE, &mut |_, _| {}).await.expect("readable");
+    let found = log.verify(WORKSPACE, &|_, _| {}).await.expect("readable");
     found.first_bad.map(|bad| (bad.position, bad.reason))
 }
 

@@ -64,7 +64,7 @@ impl EventLog {
     pub async fn verify(
         &self,
         workspace: WorkspaceId,
-        progress: &mut (dyn FnMut(u64, u64) + Send),
+        progress: &(dyn Fn(u64, u64) + Send + Sync + 'static),
     ) -> Result<WorkspaceVerification, LogError> {
         // A head that cannot be read is a finding, not a failure.
         let head = match self.store.head(workspace).await {
@@ -91,7 +91,7 @@ impl EventLog {
         &self,
         walk: &mut Walk,
         head: Option<&Head>,
-        progress: &mut (dyn FnMut(u64, u64) + Send),
+        progress: &(dyn Fn(u64, u64) + Send + Sync + 'static),
     ) -> Result<Option<BadPosition>, LogError> {
         let until = head.map_or(u64::MAX, |head| head.frontier.size());
         loop {

@@ -92,9 +92,9 @@ pub enum ControlCommand {
 pub async fn run(app: &Arc<App>, command: ControlCommand, progress: Sender<Value>) -> Result<Value, Problem> {
     // A reader that is too slow for every step misses some: the next one says more.
     let listener = progress.clone();
-    let steps = move |done: u64, total: u64| {
+    let steps: OnProgress = Arc::new(move |done: u64, total: u64| {
         let _ = listener.try_send(json!({ "done": done, "total": total }));
-    };
+    });
     match command {
         ControlCommand::WorkspaceCreate { name } => create_workspace(app, &name).await,
         ControlCommand::WorkspaceList {} => Ok(json!({ "items": app.workspaces().await? })),
@@ -117,8 +117,7 @@ pub async fn run(app: &Arc<App>, command: ControlCommand, progress: Sender<Value
             listing::tail(app, &caller, lines, follow, &progress).await
         }
         ControlCommand::LogVerify {} => {
-            let on_progress: OnProgress<'_> = &steps;
-            serde_json::to_value(app.verify(on_progress).await?).map_err(|error| Problem::internal(&error))
+            serde_json::to_value(app.verify(&steps).await?).map_err(|error| Problem::internal(&error))
         }
         ControlCommand::ProjectionsStatus {} => Ok(json!({ "items": app.projection_status().await? })),
         ControlCommand::ProjectionsRebuild {} => Ok(json!({ "events": app.rebuild_projections(&steps).await? })),

@@ -51,7 +51,7 @@ impl SqliteLog {
         let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(&mut writer).await?;
         check_version(&version)?;
         sqlx::migrate!("migrations/sqlite/log")
-            .run(&mut writer)
+            .run_direct(None, &mut writer, false)
             .await
             .map_err(|error| LogError::Damaged(format!("its tables cannot be brought up to date: {error}")))?;
         let readers = SqlitePoolOptions::new()
