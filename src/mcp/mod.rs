@@ -2,7 +2,7 @@
 //! tool call into an operation and back.
 //!
 //! - [`serve_pipe`]: newline-separated JSON over any byte stream (standard input and output, a Unix socket).
-//! - [`routes`]: Streamable HTTP at `/mcp`, legacy HTTP+SSE at `/mcp/sse`.
+//! - [`routes()`]: Streamable HTTP at `/mcp`, legacy HTTP+SSE at `/mcp/sse`.
 
 mod access;
 #[cfg(test)]
@@ -29,5 +29,4 @@ pub use calls::Calls;
 pub use handler::Handler;
 pub use pipe::serve_pipe;
 pub use routes::{Door, routes};
-pub use sessions::Sessions;
 pub use tools::describe;

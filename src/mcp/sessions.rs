@@ -78,7 +78,7 @@ impl Sessions {
     /// clients that are killed never close theirs, and must not lock out their successors.
     ///
     /// # Errors
-    /// [`Full`] when all of them are in use.
+    /// `Full` when all of them are in use.
     pub fn open(&self, owner: Owner, legacy: Option<Inbound>) -> Result<Opened, Full> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut evicted = Vec::new();
