@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use rmcp::service::{QuitReason, serve_server_with_ct};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,23 +18,31 @@ use crate::settings::Limits;
 ///
 /// # Errors
 /// When the client does not begin as MCP does, or the serving task dies.
-pub async fn serve_pipe<R, W>(backend: Arc<dyn Backend>, access: Access, read: R, write: W) -> std::io::Result<()>
+pub fn serve_pipe<R, W>(
+    backend: Arc<dyn Backend>,
+    access: Access,
+    read: R,
+    write: W,
+) -> BoxFuture<'static, std::io::Result<()>>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let limits = Limits { calls_per_token: 0, calls_per_workspace: 0, ..Limits::default() };
-    let handler = Handler::for_caller(backend, Arc::new(Calls::new(&limits)), access);
-    let transport = AsyncRwTransport::new_server(read, write).with_max_line_length(limits.body_bytes);
-    let _open = metrics::session_opened("pipe");
-    // rmcp's error may quote what the client sent, which is not for the log.
-    let running = serve_server_with_ct(handler, transport, CancellationToken::new())
-        .await
-        .map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "the client did not begin an MCP session"))?;
-    match running.waiting().await {
-        Ok(QuitReason::JoinError(error)) | Err(error) => Err(std::io::Error::other(error)),
-        Ok(_) => Ok(()),
-    }
+    // Boxed here, where the compiler can still tell that it may move between threads.
+    Box::pin(async move {
+        let limits = Limits { calls_per_token: 0, calls_per_workspace: 0, ..Limits::default() };
+        let handler = Handler::for_caller(backend, Arc::new(Calls::new(&limits)), access);
+        let transport = AsyncRwTransport::new_server(read, write).with_max_line_length(limits.body_bytes);
+        let _open = metrics::session_opened("pipe");
+        // rmcp's error may quote what the client sent, which is not for the log.
+        let running = serve_server_with_ct(handler, transport, CancellationToken::new()).await.map_err(|_| {
+            std::io::Error::new(std::io::ErrorKind::InvalidData, "the client did not begin an MCP session")
+        })?;
+        match running.waiting().await {
+            Ok(QuitReason::JoinError(error)) | Err(error) => Err(std::io::Error::other(error)),
+            Ok(_) => Ok(()),
+        }
+    })
 }
 
 #[cfg(test)]
