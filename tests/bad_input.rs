@@ -1,9 +1,9 @@
 //! Whatever a caller sends: no panic, no fault of ours, nothing applied by half, nothing of another workspace.
 
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 use chatbotx::operations::registry;
 use chatbotx::problem::Code;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value, json};
 
 use crate::fixture::{Program, call_as, neighbour, says};
@@ -27,13 +27,15 @@ async fn furnish(program: &Program, caller: &chatbotx::app::Caller) -> Known {
     let id: &str = account.as_str().expect("an id");
     let found = chatbotx::channels::webchat::Account::find(&program.app, id).await.expect("known by its id");
     let (visitor, secret) =
-        chatbotx::channels::webchat::create_visitor(&program.app, found, Some("Ana")).await.expect("a visitor");
+        chatbotx::channels::webchat::new_visitor(&program.app, found, Some("Ana")).expect("a visitor");
     let session = chatbotx::channels::webchat::Session::open(&program.app, found, &secret).expect("its secret");
     let message = says(&session, "one", "Hello").await.message_id;
-    let contact = call("get_contact", json!({"contactId": format!("webchat:{}", visitor.id())})).await["contact"]["id"].clone();
+    let contact =
+        call("get_contact", json!({"contactId": format!("webchat:{}", visitor.id())})).await["contact"]["id"].clone();
     let tag = call("create_tag", json!({"name": "VIP"})).await["tag"]["id"].clone();
     let field = call("create_custom_field", json!({"name": "Size", "type": "number"})).await;
-    let field = field.as_object().and_then(|answer| answer.values().find_map(|noun| noun.get("id"))).expect("an id").clone();
+    let field =
+        field.as_object().and_then(|answer| answer.values().find_map(|noun| noun.get("id"))).expect("an id").clone();
     let conversation = call("list_conversations", json!({})).await["items"][0]["id"].clone();
     Known { contact, tag, field, conversation, message: json!(message), account }
 }
@@ -41,16 +43,49 @@ async fn furnish(program: &Program, caller: &chatbotx::app::Caller) -> Known {
 fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> Value {
     let text = |random: &mut SmallRng| -> Value {
         let choices = [
-            "", " ", "x", "VIP", "Ana", "\u{0}", "\u{202e}abc", "🙂", "' or 1=1 --", "%", "_", "*", "\"\"", "-1", "null",
-            "email:ana@example.com", "email:", "phone:+49170123456", "phone:abc", "webchat:nobody", "telegram:1",
-            "contact_01jzk00000000000000000000a", "tag_", "ana@example.com", "+491701234567", "2026-11-23",
-            "2026-02-30", "de", "Europe/Berlin", "in", "out", "open", "full", "lastActivity", "𒐫𒐫𒐫", "text",
+            "",
+            " ",
+            "x",
+            "VIP",
+            "Ana",
+            "\u{0}",
+            "\u{202e}abc",
+            "🙂",
+            "' or 1=1 --",
+            "%",
+            "_",
+            "*",
+            "\"\"",
+            "-1",
+            "null",
+            "email:ana@example.com",
+            "email:",
+            "phone:+49170123456",
+            "phone:abc",
+            "webchat:nobody",
+            "telegram:1",
+            "contact_01jzk00000000000000000000a",
+            "tag_",
+            "ana@example.com",
+            "+491701234567",
+            "2026-11-23",
+            "2026-02-30",
+            "de",
+            "Europe/Berlin",
+            "in",
+            "out",
+            "open",
+            "full",
+            "lastActivity",
+            "𒐫𒐫𒐫",
+            "text",
         ];
         json!(choices[random.random_range(0..choices.len())])
     };
     let id = |random: &mut SmallRng, from: &Known| {
-        [&from.contact, &from.tag, &from.field, &from.conversation, &from.message, &from.account][random.random_range(0..6)]
-            .clone()
+        [&from.contact, &from.tag, &from.field, &from.conversation, &from.message, &from.account]
+            [random.random_range(0..6)]
+        .clone()
     };
     match random.random_range(0..16) {
         0 => Value::Null,
@@ -68,8 +103,9 @@ fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> 
         }
         11 if depth > 0 => {
             let names = ["id", "title", "name", "$personal", "text", "a"];
-            let members = (0..random.random_range(0..4))
-                .map(|_| (names[random.random_range(0..names.len())].to_owned(), any_value(random, depth - 1, here, there)));
+            let members = (0..random.random_range(0..4)).map(|_| {
+                (names[random.random_range(0..names.len())].to_owned(), any_value(random, depth - 1, here, there))
+            });
             Value::Object(members.collect())
         }
         _ => text(random),
@@ -119,7 +155,7 @@ async fn generated_inputs_never_break_anything() {
     let each = if std::env::var_os("CHATBOTX_LONG").is_some() { 10_000 } else { 420 };
     let mut random = SmallRng::seed_from_u64(42);
     let mut accepted = std::collections::BTreeMap::new();
-    for operation in registry::all().iter() {
+    for operation in registry::all().operations() {
         let name = operation.facts.name;
         for number in 0..each {
             let arguments = arguments(&mut random, &operation.input_schema, &here, &there);
@@ -144,7 +180,7 @@ async fn generated_inputs_never_break_anything() {
         }
     }
     // The generator reaches beyond the checks: every operation was carried out, too.
-    for operation in registry::all().iter() {
+    for operation in registry::all().operations() {
         assert!(accepted.contains_key(operation.facts.name), "{} was never accepted", operation.facts.name);
     }
     assert_eq!(program.app.head(other.workspace).await.expect("readable"), theirs, "the neighbour was touched");
@@ -155,7 +191,7 @@ async fn generated_inputs_never_break_anything() {
 #[tokio::test]
 async fn every_operation_refuses_unknown_members_and_names_them() {
     let program = Program::start().await;
-    for operation in registry::all().iter() {
+    for operation in registry::all().operations() {
         let problem = program.refused(operation.facts.name, json!({"surprise": 1})).await;
         assert_eq!(problem.code, Code::InvalidInput, "{}: {problem:?}", operation.facts.name);
         assert_eq!(problem.field.as_deref(), Some("surprise"), "{}: {problem:?}", operation.facts.name);

@@ -7,7 +7,7 @@ use chatbotx::problem::Code;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::fixture::{Program, call_with, neighbour, says};
+use crate::fixture::{Program, call_with, neighbour, same_tables, says};
 
 /// A little of everything that the operations can do.
 async fn busy(program: &Program) {
@@ -57,12 +57,12 @@ async fn read_tables_built_anew_equal_those_kept_live() {
     assert!(live.iter().all(|(name, rows)| !rows.is_empty() || *name == "tokens"), "every table is tried");
     let events = program.app.rebuild_projections(&chatbotx::app::unheard()).await.expect("rebuilt");
     assert!(events > 50);
-    assert_eq!(program.tables().await, live);
+    same_tables(&program.tables().await, &live);
     // What follows is folded into the new tables, and they are there after a restart.
     program.done("create_tag", json!({"name": "late"})).await;
     let grown = program.tables().await;
-    assert_ne!(grown, live);
-    assert_eq!(program.restart().await.tables().await, grown);
+    assert!(grown != live, "the last event changed nothing");
+    same_tables(&program.restart().await.tables().await, &grown);
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn dropped_read_tables_come_back_by_themselves() {
     let options = chatbotx::app::OpenOptions { data: folder.path().to_owned(), database_url: None };
     let app = chatbotx::app::App::open(&options).await.expect("opened");
     let program = Program { folder, clock, app, caller };
-    assert_eq!(program.tables().await, live);
+    same_tables(&program.tables().await, &live);
 }
 
 #[tokio::test]
@@ -121,14 +121,18 @@ async fn one_idempotency_key_has_one_effect_under_concurrency_and_after_a_restar
     let program = Program::start().await;
     let arguments = json!({"firstName": "Ana", "email": "ana@example.com", "idempotencyKey": "k1"});
     let answers = join_all((0..20).map(|_| program.done("create_contact", arguments.clone()))).await;
-    let ids: std::collections::BTreeSet<String> = answers.iter().map(|answer| answer["contact"]["id"].to_string()).collect();
+    let ids: std::collections::BTreeSet<String> =
+        answers.iter().map(|answer| answer["contact"]["id"].to_string()).collect();
     assert_eq!(ids.len(), 1);
     let first_hand = answers.iter().filter(|answer| answer.get("replayed").is_none()).count();
     assert_eq!(first_hand, 1);
     assert!(answers.iter().all(|answer| answer["changed"] == true && answer["position"] == answers[0]["position"]));
     let program = program.restart().await;
     let again = program.done("create_contact", arguments).await;
-    assert_eq!((again["replayed"].clone(), again["contact"]["id"].to_string()), (json!(true), ids.first().expect("one").clone()));
+    assert_eq!(
+        (again["replayed"].clone(), again["contact"]["id"].to_string()),
+        (json!(true), ids.first().expect("one").clone())
+    );
     let other_input = program.refused("create_contact", json!({"firstName": "Eva", "idempotencyKey": "k1"})).await;
     assert_eq!(other_input.code, Code::IdempotencyKeyReused);
     // After a day the key is free again, and the call is what it says.
@@ -157,8 +161,12 @@ async fn a_dry_run_writes_nothing_and_leaves_the_key_free() {
         .done("create_contact", json!({"firstName": "Ana", "tags": ["new"], "dryRun": true, "idempotencyKey": "k"}))
         .await;
     assert_eq!((dry["dryRun"].clone(), dry["changed"].clone()), (json!(true), json!(true)));
-    let types: Vec<&str> = dry["wouldAppend"].as_array().expect("events").iter().filter_map(|event| event["type"].as_str()).collect();
-    assert!(types.contains(&"ContactCreated") && types.contains(&"TagCreated") && types.contains(&"ContactTagsAdded"), "{types:?}");
+    let types: Vec<&str> =
+        dry["wouldAppend"].as_array().expect("events").iter().filter_map(|event| event["type"].as_str()).collect();
+    assert!(
+        types.contains(&"ContactCreated") && types.contains(&"TagCreated") && types.contains(&"ContactTagsAdded"),
+        "{types:?}"
+    );
     assert!(dry.get("position").is_none());
     assert_eq!(program.head().await, before);
     let done = program.done("create_contact", json!({"firstName": "Eva", "idempotencyKey": "k"})).await;
@@ -187,7 +195,8 @@ async fn of_many_who_create_the_same_tag_one_does_and_all_use_it() {
         let created = program.done("create_contact", json!({"firstName": format!("C{number}")})).await;
         contacts.push(created["contact"]["id"].clone());
     }
-    join_all(contacts.iter().map(|id| program.done("add_contact_tags", json!({"contactId": id, "tags": ["VIP"]})))).await;
+    join_all(contacts.iter().map(|id| program.done("add_contact_tags", json!({"contactId": id, "tags": ["VIP"]}))))
+        .await;
     let tags = program.done("list_tags", json!({})).await;
     assert_eq!(tags["items"].as_array().map(Vec::len), Some(1), "{tags}");
     assert_eq!(program.done("list_contacts", json!({"tags": ["vip"], "withCount": true})).await["totalCount"], 12);

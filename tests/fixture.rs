@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aggregates::ids::WorkspaceId;
 use chatbotx::app::{App, Caller, OpenOptions};
-use chatbotx::channels::webchat::{Account, InboundText, Received, Session, create_visitor, receive};
+use chatbotx::channels::webchat::{Account, InboundText, Received, Session, new_visitor, receive};
 use chatbotx::clock::ManualClock;
 use chatbotx::operations::{CallOptions, registry};
 use chatbotx::problem::Problem;
@@ -68,15 +68,16 @@ impl Program {
     /// A visitor of the built-in web chat.
     pub async fn visitor(&self, name: &str) -> Session {
         let account = Account::find(&self.app, "local").await.expect("built in");
-        let (_, secret) = create_visitor(&self.app, account, Some(name)).await.expect("a visitor");
+        let (_, secret) = new_visitor(&self.app, account, Some(name)).expect("a visitor");
         Session::open(&self.app, account, &secret).expect("its own secret")
     }
 
     /// All that the read tables hold.
     pub async fn tables(&self) -> Vec<(&'static str, Vec<Value>)> {
-        let context = self.app.read(self.caller.workspace, None).await.expect("readable");
-        assert!(!context.stale);
-        drop(context);
+        for workspace in self.app.workspaces().await.expect("readable") {
+            let context = self.app.read(workspace.id, None).await.expect("readable");
+            assert!(!context.stale);
+        }
         self.app.dump_tables().await.expect("readable")
     }
 }
@@ -85,6 +86,20 @@ async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<App> 
     let options = OpenOptions { data: folder.path().to_owned(), database_url: None };
     let clock = Arc::<ManualClock>::clone(clock);
     App::open_with_clock(&options, clock).await.expect("opened")
+}
+
+/// Expects the same rows in the same tables, and shows no more than the first table that differs.
+pub fn same_tables(left: &[(&'static str, Vec<Value>)], right: &[(&'static str, Vec<Value>)]) {
+    assert_eq!(left.len(), right.len());
+    for ((name, left), (_, right)) in left.iter().zip(right) {
+        let differing = left.iter().zip(right).find(|(left, right)| left != right);
+        assert!(
+            differing.is_none() && left.len() == right.len(),
+            "{name}: {} and {} rows, {differing:?}",
+            left.len(),
+            right.len()
+        );
+    }
 }
 
 /// Calls an operation.
@@ -101,18 +116,14 @@ pub async fn call_with(
     arguments: Map<String, Value>,
     options: CallOptions,
 ) -> Result<Value, Problem> {
-    let operation = registry::all().get(name).unwrap_or_else(|| panic!("no operation {name}"));
+    let operation = registry::all().get(name).expect("an operation");
     operation.call(Arc::clone(app), caller.clone(), options, arguments).await
 }
 
 /// What a visitor writes.
 pub async fn says(visitor: &Session, id: &str, text: &str) -> Received {
-    let inbound = InboundText {
-        client_message_id: id.to_owned(),
-        text: Some(text.to_owned()),
-        button_id: None,
-        reply_to: None,
-    };
+    let inbound =
+        InboundText { client_message_id: id.to_owned(), text: Some(text.to_owned()), button_id: None, reply_to: None };
     receive(visitor, &inbound).await.expect("taken in")
 }
 

@@ -58,7 +58,7 @@ impl EventStream {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = kept.rings.get(&workspace)?;
         let first = ring.front()?.recorded.position;
-        let skip = usize::try_from((position + 1).checked_sub(first)?).ok()?;
+        let skip = usize::try_from(position.checked_add(1)?.checked_sub(first)?).ok()?;
         Some(ring.iter().skip(skip).take(limit).cloned().collect())
     }
 

@@ -118,8 +118,8 @@ impl MasterKey {
 
     /// The secret of a web chat visitor: follows from who it is, so nothing of it is stored.
     #[must_use]
-    pub fn visitor_secret(&self, account: &str, visitor: &str) -> Hash {
-        keyed_hash(&self.visitors, &[account, visitor])
+    pub fn visitor_secret(&self, account: &str, visitor: &str, name: &str) -> Hash {
+        keyed_hash(&self.visitors, &[account, visitor, name])
     }
 
     /// A new key for a contact, and its wrapped form for storage.

@@ -132,7 +132,7 @@ async fn create_visitor(
         .map_err(|wait| Refused(refusal::too_many("too many new visitors come from this address", wait)))?;
     let account = Account::find(&door.app, &account).await?;
     let new: NewVisitor = if body.is_empty() { NewVisitor { name: None } } else { read(&body)? };
-    let (visitor, secret) = webchat::create_visitor(&door.app, account, new.name.as_deref()).await?;
+    let (visitor, secret) = webchat::new_visitor(&door.app, account, new.name.as_deref())?;
     Ok((StatusCode::CREATED, Json(json!({"visitorId": visitor.id(), "secret": secret}))).into_response())
 }
 
@@ -195,7 +195,7 @@ async fn events(
     let place = Arc::clone(&door.streams)
         .try_acquire_owned()
         .map_err(|_| Refused(refusal::too_many("too many visitors listen at this moment", Duration::from_secs(5))))?;
-    let mut messages = OutgoingMessages::after(session, cursor).await?;
+    let mut messages = OutgoingMessages::after(session, cursor);
     let stop = door.stop.clone();
     let stream = async_stream::stream! {
         let _place = place;

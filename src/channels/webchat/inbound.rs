@@ -1,7 +1,5 @@
 //! What visitors do: come, write, press buttons, receive and read.
 
-use std::sync::Arc;
-
 use aggregates::Personal;
 use aggregates::contact::{self, Contact, Identity, Source, identity_claim};
 use aggregates::contact_attributes::Attributes;
@@ -61,42 +59,16 @@ fn shows_nothing(text: &str) -> bool {
     text.chars().all(|letter| letter.is_whitespace() || is_hidden(letter))
 }
 
-struct CreateVisitor<'a> {
-    account: Account,
-    visitor: &'a Visitor,
-    contact: Uuid,
-    name: Option<&'a str>,
-}
-
-impl Decision for CreateVisitor<'_> {
-    type Outcome = ();
-
-    async fn decide(&self, unit: &mut UnitOfWork) -> Result<(), Problem> {
-        let attributes =
-            Attributes { first_name: self.name.map(|name| Personal::Known(name.to_owned())), ..Attributes::default() };
-        let identity = Identity { account: self.account.id, user: Personal::Known(self.visitor.id().to_owned()) };
-        let command = contact::Command::Create { source: Source::Customer, attributes, identity: Some(identity) };
-        unit.execute::<Contact>(self.contact, command).await?;
-        Ok(())
-    }
-}
-
-/// A new visitor, as a contact from the first moment; gives it and its secret.
+/// A new visitor of an account, with its secret. Nothing is stored: who opens a page is not a contact yet.
 ///
 /// # Errors
-/// `invalid_input` for a name that shows nothing or is too long; `unavailable` when the log cannot take it now.
-pub async fn create_visitor(
-    app: &Arc<App>,
-    account: Account,
-    name: Option<&str>,
-) -> Result<(Visitor, String), Problem> {
+/// `invalid_input` for a name that shows nothing or is too long.
+pub fn new_visitor(app: &App, account: Account, name: Option<&str>) -> Result<(Visitor, String), Problem> {
     let name = name.map(str::trim);
     if name.is_some_and(|name| shows_nothing(name) || name.chars().count() > MAX_NAME_CHARS) {
         return Err(Problem::invalid("name", format!("a name has 1 to {MAX_NAME_CHARS} visible characters")));
     }
-    let visitor = Visitor::new();
-    let decision = CreateVisitor { account, visitor: &visitor, contact: Uuid::now_v7(), name };
-    app.transact(&account.caller(), &request("webchat_visitor"), &decision).await?;
+    let visitor = Visitor::new(name);
     let secret = visitor.secret(app.log().master(), account.id);
     Ok((visitor, secret))
 }
@@ -148,12 +120,19 @@ impl Decision for Receive<'_> {
     }
 }
 
-async fn contact_of(unit: &UnitOfWork, session: &Session) -> Result<ContactId, Problem> {
-    let identity = identity_claim(session.account.id, session.visitor.id());
-    match unit.claim_owner(&identity).await? {
-        Some(contact) => Ok(ContactId(contact)),
-        None => Err(Problem::new(Code::NotFound, "this visitor is not known any more")),
+/// The visitor's contact; the first message makes it.
+async fn contact_of(unit: &mut UnitOfWork, session: &Session) -> Result<ContactId, Problem> {
+    let (account, visitor) = (session.account.id, &session.visitor);
+    if let Some(contact) = unit.claim_owner(&identity_claim(account, visitor.id())).await? {
+        return Ok(ContactId(contact));
     }
+    let contact = unit.new_id();
+    let first_name = visitor.name().map(|name| Personal::Known(name.to_owned()));
+    let attributes = Attributes { first_name, ..Attributes::default() };
+    let identity = Identity { account, user: Personal::Known(visitor.id().to_owned()) };
+    let command = contact::Command::Create { source: Source::Customer, attributes, identity: Some(identity) };
+    unit.execute::<Contact>(contact, command).await?;
+    Ok(ContactId(contact))
 }
 
 /// Takes in what a visitor wrote. Repeated under the same id, it gives the first answer again.

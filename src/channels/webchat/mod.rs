@@ -7,7 +7,7 @@ mod inbound;
 mod outbound;
 mod visitor;
 
-pub use inbound::{InboundText, Received, create_visitor, receipt, receive};
+pub use inbound::{InboundText, Received, new_visitor, receipt, receive};
 pub use outbound::{Outgoing, OutgoingMessages};
 pub use visitor::Visitor;
 

@@ -1,6 +1,7 @@
 //! What visitors read: the messages to them, in the order of the log, from a cursor on.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use aggregates::contact::identity_claim;
 use aggregates::ids::{ContactId, MessageId};
@@ -10,7 +11,7 @@ use serde::Serialize;
 use super::Session;
 use crate::event_log::append::LogEntry;
 use crate::event_log::store::EventRange;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// How many events are looked through at a time.
 const PAGE: usize = 500;
@@ -43,7 +44,8 @@ pub struct OutgoingButton {
 /// The messages to one visitor, from a cursor on, without an end.
 pub struct OutgoingMessages {
     session: Session,
-    contact: ContactId,
+    /// Nothing as long as the visitor is nobody's contact: then there is nothing to read.
+    contact: Option<ContactId>,
     /// Everything up to here was looked at.
     cursor: u64,
     /// The visitor's past is read through the index of its contact; the present from the log as it comes.
@@ -53,14 +55,9 @@ pub struct OutgoingMessages {
 
 impl OutgoingMessages {
     /// Messages behind `cursor`; 0 = from the first one.
-    ///
-    /// # Errors
-    /// `not_found` when the visitor is not known any more; `unavailable` when the log cannot be read.
-    pub async fn after(session: Session, cursor: u64) -> Result<Self, Problem> {
-        let identity = identity_claim(session.account.id, session.visitor.id());
-        let contact = session.app.claim_owner(session.account.workspace, &identity).await?;
-        let contact = contact.ok_or_else(|| Problem::new(Code::NotFound, "this visitor is not known any more"))?;
-        Ok(Self { session, contact: ContactId(contact), cursor, caught_up: false, waiting: VecDeque::new() })
+    #[must_use]
+    pub const fn after(session: Session, cursor: u64) -> Self {
+        Self { session, contact: None, cursor, caught_up: false, waiting: VecDeque::new() }
     }
 
     /// The next message; waits for it. Nothing when the program ends.
@@ -86,12 +83,13 @@ impl OutgoingMessages {
 
     /// Looks through the next events; tells whether there were any.
     async fn look(&mut self) -> Result<bool, Problem> {
-        let log = self.session.app.log();
+        let log = Arc::clone(self.session.app.log());
         let workspace = self.session.account.workspace;
+        let Some(contact) = self.contact else { return self.find_contact().await };
         if !self.caught_up {
             // The head first: what is written after it is met on the way from it.
             let head = log.head(workspace).await?;
-            let range = EventRange::SubjectAfter(self.contact.0, self.cursor);
+            let range = EventRange::SubjectAfter(contact.0, self.cursor);
             let page = log.entries(workspace, range, PAGE).await?;
             self.take(&page);
             if page.len() < PAGE {
@@ -105,12 +103,18 @@ impl OutgoingMessages {
         Ok(!page.is_empty())
     }
 
+    async fn find_contact(&mut self) -> Result<bool, Problem> {
+        let identity = identity_claim(self.session.account.id, self.session.visitor.id());
+        self.contact = self.session.app.claim_owner(self.session.account.workspace, &identity).await?.map(ContactId);
+        Ok(self.contact.is_some())
+    }
+
     fn take(&mut self, page: &[LogEntry]) {
         for entry in page {
             let recorded = &entry.recorded;
             self.cursor = self.cursor.max(recorded.position);
             if let aggregates::Event::Message(Event::MessageQueued(message)) = &recorded.event
-                && message.contact == self.contact
+                && Some(message.contact) == self.contact
                 && message.account == self.session.account.id
             {
                 let id = MessageId(recorded.stream_id);
