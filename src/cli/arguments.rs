@@ -105,7 +105,7 @@ pub struct StdioArguments {
     /// Refuse every write
     #[arg(long)]
     pub readonly: bool,
-    /// A server elsewhere, instead of the data folder; its token is in CHATBOTX_API_KEY
+    /// A server elsewhere, instead of the data folder; its token is in `CHATBOTX_API_KEY`
     #[arg(long, env = "CHATBOTX_API_URL", value_name = "URL", conflicts_with_all = ["workspace", "token"])]
     pub api_url: Option<reqwest::Url>,
 }
@@ -157,7 +157,7 @@ pub enum TokenCommand {
         /// The workspace's id or name; not needed when there is one only
         #[arg(long, value_name = "ID|NAME")]
         workspace: Option<String>,
-        /// full or read_only
+        /// `full` or `read_only`
         #[arg(long, default_value = "full", value_parser = permission())]
         permission: Permission,
         /// What it is limited to, separated by commas, for example contacts:read,messages:send

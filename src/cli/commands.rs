@@ -51,7 +51,7 @@ pub(super) async fn execute(options: &GlobalOptions, command: Command) -> Result
         Command::Workspace(command) => workspace(command),
         Command::Token(command) => token(command)?,
         Command::Log(command) => log(command),
-        Command::Projections(command) => projections(command),
+        Command::Projections(command) => projections(&command),
         Command::Watch(arguments) => lines(ControlCommand::Watch {
             workspace: arguments.workspace,
             after: arguments.after,
@@ -93,7 +93,7 @@ fn token(command: TokenCommand) -> Result<Plan, Problem> {
     Ok(match command {
         TokenCommand::Create { name, workspace, permission, scopes, expires, json } => {
             let now = jiff::Timestamp::now();
-            let expires_at = expires.map(|expires| expires.from_now(now)).transpose();
+            let expires_at = expires.map(|expires| expires.end_after(now)).transpose();
             let expires_at = expires_at.map_err(|message| Problem::invalid("expires", message))?;
             bar(
                 ControlCommand::TokenCreate { workspace, token: NewToken { name, permission, scopes, expires_at } },
@@ -128,15 +128,15 @@ fn log(command: LogCommand) -> Plan {
     }
 }
 
-fn projections(command: ProjectionsCommand) -> Plan {
+fn projections(command: &ProjectionsCommand) -> Plan {
     match command {
         ProjectionsCommand::Status { json } => {
-            bar(ControlCommand::ProjectionsStatus {}, |result| table(&result["items"], PROJECTIONS), json)
+            bar(ControlCommand::ProjectionsStatus {}, |result| table(&result["items"], PROJECTIONS), *json)
         }
         ProjectionsCommand::Rebuild { json } => bar(
             ControlCommand::ProjectionsRebuild {},
             |result| format!("rebuilt from {} events", result["events"]),
-            json,
+            *json,
         ),
     }
 }

@@ -33,7 +33,7 @@ impl Expiry {
     ///
     /// # Errors
     /// When it is not after `now`, or further away than the calendar goes.
-    pub fn from_now(&self, now: Timestamp) -> Result<i64, String> {
+    pub fn end_after(&self, now: Timestamp) -> Result<i64, String> {
         let end = match self {
             Self::At(time) => *time,
             Self::After(span) => now
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_a_time_from_now_or_a_time() {
+    fn an_end_is_a_time_end_after_or_a_time() {
         let now: Timestamp = "2026-01-30T12:00:00Z".parse().unwrap();
         for (text, end) in [
             ("30d", "2026-03-01T12:00:00Z"),
@@ -61,7 +61,7 @@ mod tests {
             ("2027-01-31T00:00:00+01:00", "2027-01-30T23:00:00Z"),
         ] {
             let expected = end.parse::<Timestamp>().unwrap().as_microsecond();
-            assert_eq!(text.parse::<Expiry>().unwrap().from_now(now), Ok(expected), "{text}");
+            assert_eq!(text.parse::<Expiry>().unwrap().end_after(now), Ok(expected), "{text}");
         }
     }
 
@@ -71,6 +71,6 @@ mod tests {
             assert!(text.parse::<Expiry>().is_err(), "{text}");
         }
         let now: Timestamp = "2026-01-30T12:00:00Z".parse().unwrap();
-        assert!("2025-01-01T00:00:00Z".parse::<Expiry>().unwrap().from_now(now).is_err());
+        assert!("2025-01-01T00:00:00Z".parse::<Expiry>().unwrap().end_after(now).is_err());
     }
 }

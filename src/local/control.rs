@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 
-use super::doors;
 use super::listing;
 use crate::app::{App, Caller};
 use crate::app::{NewToken, OnProgress, TokenSummary, WorkspaceSummary};
-use crate::operations::CallOptions;
+use crate::operations::{CallOptions, registry};
 use crate::problem::{Candidate, Code, Problem};
 
 /// What the owner of the folder can ask for, as it is written at the socket.
@@ -141,7 +140,7 @@ pub(super) async fn call(
     arguments: Map<String, Value>,
 ) -> Result<Value, Problem> {
     let options = CallOptions { request_id: Some(uuid::Uuid::new_v4().to_string()), ..CallOptions::default() };
-    doors::operation(name)?.call(Arc::clone(app), caller.clone(), options, arguments).await
+    registry::all().get(name)?.call(Arc::clone(app), caller.clone(), options, arguments).await
 }
 
 /// The workspace that is meant by an id or a name, or by nothing when there is one only.

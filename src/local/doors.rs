@@ -1,33 +1,22 @@
-//! Where the local authority and the command line meet the doors and the registry of operations.
+//! Where the local authority and the command line meet the doors.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use futures::FutureExt;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::holder::McpSession;
-use super::protocol::{Connection, McpOpening};
+use super::protocol::McpOpening;
 use crate::app::{App, Caller};
 use crate::cli::{HttpOptions, Switch};
 use crate::http::{self, Phase, Readiness};
 use crate::mcp::{self, Access, Backend};
-use crate::operations::{Operation, Selection, registry};
+use crate::operations::Selection;
 use crate::problem::Problem;
 use crate::settings::{Limits, Settings};
 use aggregates::token::Permission;
-
-/// The operation of this name.
-///
-/// # Errors
-/// `not_found` with near misses.
-pub fn operation(name: &str) -> Result<&'static Operation, Problem> {
-    registry::all().get(name)
-}
 
 /// MCP over a local connection, with the tools that the opening asks for.
 ///
@@ -41,42 +30,15 @@ pub fn mcp_session(app: &Arc<App>, mut caller: Caller, opening: &McpOpening) -> 
     let access = Access { caller, selection };
     let backend: Arc<dyn Backend> = Arc::<App>::clone(app);
     Ok(Box::new(move |connection| {
-        async move {
-            let (read, write) = tokio::io::split(LocalStream(connection));
-            if let Err(error) = mcp::serve_pipe(backend, access, read, write).await {
+        // The future is made outside of a block of ours: inside one the compiler cannot show that it is `Send`.
+        let (read, write) = tokio::io::split(connection);
+        let ended = |outcome: io::Result<()>| {
+            if let Err(error) = outcome {
                 tracing::debug!(%error, "a local MCP session ended early");
             }
-        }
-        .boxed()
+        };
+        mcp::serve_pipe(backend, access, read, write).map(ended).boxed()
     }))
-}
-
-/// A connection under a name of its own: the compiler cannot show that a future is `Send` which holds a `Box<dyn Pipe>` across rmcp's
-/// generic transports.
-struct LocalStream(Connection);
-
-impl AsyncRead for LocalStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for LocalStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
 }
 
 /// Serves HTTP until `stop`, or until the program ends by itself, then lets calls finish for up to 10 s.

@@ -54,9 +54,8 @@ async fn converse(
                         endpoint = Some(url.map_err(|_| Problem::new(Code::Unavailable, "the server announced no address"))?);
                     }
                     None | Some("message") if !data.trim().is_empty() => {
-                        if incoming.send(Ok(one_line(&data))).await.is_err() {
-                            return Ok(());
-                        }
+                        // When nobody takes it, the end of `outgoing` says so, too.
+                        let _ = incoming.send(Ok(one_line(&data))).await;
                     }
                     _ => {}
                 }

@@ -175,7 +175,7 @@ impl<W: AsyncWrite + Unpin> Bridge<W> {
         }
         match String::from_utf8(line).ok().as_deref().and_then(envelope::messages) {
             Some(messages) => {
-                Ok(messages.into_iter().filter_map(|message| self.session.from_client(message)).collect())
+                Ok(messages.into_iter().filter_map(|message| self.session.take_from_client(message)).collect())
             }
             None => {
                 self.write(&session::parse_error()).await?;
@@ -185,7 +185,7 @@ impl<W: AsyncWrite + Unpin> Bridge<W> {
     }
 
     async fn give_to_client(&mut self, message: String) -> Result<(), Problem> {
-        match self.session.from_backend(message) {
+        match self.session.take_from_backend(message) {
             Some(message) => self.write(&message).await,
             None => Ok(()),
         }

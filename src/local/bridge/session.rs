@@ -47,7 +47,7 @@ impl Session {
 
     /// Takes a message of the client; gives what is to be sent to the backend, now or, for a request, with the rest of
     /// [`Self::unanswered`] when there is a backend again.
-    pub fn from_client(&mut self, line: String) -> Option<String> {
+    pub fn take_from_client(&mut self, line: String) -> Option<String> {
         let Some(envelope) = Envelope::read(&line) else { return Some(line) };
         match envelope.kind() {
             Kind::Request(id) => Some(self.request(id, &envelope, &line)),
@@ -72,7 +72,7 @@ impl Session {
     }
 
     /// Takes a message of the backend; gives what is to be sent to the client.
-    pub fn from_backend(&mut self, line: String) -> Option<String> {
+    pub fn take_from_backend(&mut self, line: String) -> Option<String> {
         let Some(envelope) = Envelope::read(&line) else {
             tracing::warn!("the backend said something that is no message");
             return None;
