@@ -214,7 +214,8 @@ impl ReadTables {
     /// Runs a statement on the writer's connection.
     #[cfg(test)]
     pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), Error> {
-        self.writer.execute(sql).await.map(|_| ())
+        let mut connection = self.writer.acquire().await?;
+        Sql::new(sql).raw(&mut connection).await.map(|_| ())
     }
 
     /// Holds the search index against the contacts.

@@ -11,11 +11,12 @@ mod token_text;
 mod transaction;
 mod unit_of_work;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aggregates::Recorded;
 use aggregates::claim::Claim;
 use aggregates::ids::WorkspaceId;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -45,6 +46,8 @@ pub struct App {
     states: state_cache::StateCache,
     tokens: authentication::Tokens,
     stop: CancellationToken,
+    /// The tasks behind, awaited at the end so that none of them meets a closed database.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl App {

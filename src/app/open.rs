@@ -1,7 +1,7 @@
 //! How the program begins and ends: databases opened, tasks started, and all of it in reverse.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -68,16 +68,25 @@ impl App {
             states: state_cache::StateCache::default(),
             tokens: authentication::Tokens::default(),
             stop: CancellationToken::new(),
+            tasks: Mutex::default(),
         });
-        tokio::spawn(Arc::clone(&app.projector).run(app.stop.clone()));
-        tokio::spawn(keep_house(Arc::clone(&app)));
-        tokio::spawn(end_when_outdated(Arc::clone(&app)));
+        let tasks = vec![
+            tokio::spawn(Arc::clone(&app.projector).run(app.stop.clone())),
+            tokio::spawn(keep_house(Arc::clone(&app))),
+            tokio::spawn(end_when_outdated(Arc::clone(&app))),
+        ];
+        *app.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
         Ok(app)
     }
 
     /// Ends it: what was acknowledged is on disk, the databases are closed. Calls that come later are refused as `unavailable`.
     pub async fn close(&self) {
         self.stop.cancel();
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // One that panicked has said so already.
+            let _ended = task.await;
+        }
         self.keep_token_uses().await;
         self.log.store().close().await;
         self.projector.tables().close().await;

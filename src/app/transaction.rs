@@ -25,6 +25,7 @@ pub const OUTCOME_KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
 pub const SEND_OUTCOME_KEPT_US: i64 = 7 * OUTCOME_KEPT_US;
 
 /// How a transaction ended.
+#[expect(clippy::large_enum_variant, reason = "made once for each call and taken apart at once")]
 #[derive(Debug)]
 pub enum Transacted<T> {
     /// The events are on disk (or nothing was to change).
@@ -271,16 +272,13 @@ impl App {
             events.push(self.log.seal(workspace, *stream, event, &metadata, key.as_deref())?);
             decoded.push((event.clone(), Arc::clone(&metadata)));
         }
-        let idempotency = match key_hash {
-            None => None,
-            Some(key_hash) => Some(IdempotencyWrite {
-                scope: scope(unit.caller(), request),
-                key_hash,
-                fingerprint: request.fingerprint,
-                outcome,
-                kept_us: request.kept_us,
-            }),
-        };
+        let idempotency = key_hash.map(|key_hash| IdempotencyWrite {
+            scope: scope(unit.caller(), request),
+            key_hash,
+            fingerprint: request.fingerprint,
+            outcome,
+            kept_us: request.kept_us,
+        });
         let append = AppendUnit {
             workspace,
             events,

@@ -16,6 +16,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::fs::Mode;
 use tracing_subscriber::EnvFilter;
 
 pub use options::{GlobalOptions, HttpOptions, Switch};
@@ -34,6 +35,8 @@ enum Form {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    // The files hold people's data: for their owner only, whatever folder they are in.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let command = arguments.command.unwrap_or(Command::Serve);
     let form = commands::form(&command);
     let outcome = start_logging(&arguments.options, &command).and_then(|()| {

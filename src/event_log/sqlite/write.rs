@@ -194,7 +194,7 @@ async fn insert<T>(
 ) -> Result<(), LogError> {
     for chunk in chunks(rows) {
         let mut query = QueryBuilder::<Sqlite>::new(head);
-        query.push_values(chunk, |row, item| bind(row, item));
+        query.push_values(chunk, &mut bind);
         query.push(tail);
         query.build().execute(&mut *connection).await?;
     }
@@ -207,6 +207,27 @@ fn signed(number: u64) -> i64 {
 }
 
 async fn write_rows(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), LogError> {
+    write_events(connection, rows).await?;
+    write_claims(connection, rows).await?;
+    write_keys_and_outcomes(connection, rows).await?;
+    let heads: Vec<_> = rows.heads.iter().collect();
+    insert(
+        connection,
+        "insert into heads (workspace, position, recorded_at, frontier) ",
+        " on conflict (workspace) do update set position = excluded.position, recorded_at = excluded.recorded_at, \
+         frontier = excluded.frontier",
+        &heads,
+        |mut row, (workspace, head)| {
+            row.push_bind(workspace.0)
+                .push_bind(signed(head.frontier.size()))
+                .push_bind(head.recorded_at)
+                .push_bind(head.frontier.to_bytes());
+        },
+    )
+    .await
+}
+
+async fn write_events(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), LogError> {
     insert(
         connection,
         "insert into events (workspace, position, stream_type, stream_id, sequence, event_id, event_type, event_version, \
@@ -242,8 +263,10 @@ async fn write_rows(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Resul
                 .push_bind(node.hash.to_vec());
         },
     )
-    .await?;
-    write_claims(connection, rows).await?;
+    .await
+}
+
+async fn write_keys_and_outcomes(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), LogError> {
     insert(
         connection,
         "insert into subject_keys (workspace, subject, wrapped) ",
@@ -257,8 +280,9 @@ async fn write_rows(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Resul
     insert(
         connection,
         "insert into idempotency_keys (workspace, scope, key_hash, fingerprint, outcome, position, changed, kept_until) ",
-        " on conflict (workspace, scope, key_hash) do update set fingerprint = excluded.fingerprint, outcome = excluded.outcome, \
-         position = excluded.position, changed = excluded.changed, kept_until = excluded.kept_until",
+        " on conflict (workspace, scope, key_hash) do update set fingerprint = excluded.fingerprint, \
+         outcome = excluded.outcome, position = excluded.position, changed = excluded.changed, \
+         kept_until = excluded.kept_until",
         &rows.outcomes,
         |mut row, ((workspace, scope, key_hash), outcome, kept_until)| {
             row.push_bind(workspace.0)
@@ -269,21 +293,6 @@ async fn write_rows(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Resul
                 .push_bind(signed(outcome.position))
                 .push_bind(i64::from(outcome.changed))
                 .push_bind(*kept_until);
-        },
-    )
-    .await?;
-    let heads: Vec<_> = rows.heads.iter().collect();
-    insert(
-        connection,
-        "insert into heads (workspace, position, recorded_at, frontier) ",
-        " on conflict (workspace) do update set position = excluded.position, recorded_at = excluded.recorded_at, \
-         frontier = excluded.frontier",
-        &heads,
-        |mut row, (workspace, head)| {
-            row.push_bind(workspace.0)
-                .push_bind(signed(head.frontier.size()))
-                .push_bind(head.recorded_at)
-                .push_bind(head.frontier.to_bytes());
         },
     )
     .await
