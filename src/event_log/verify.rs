@@ -133,6 +133,9 @@ impl EventLog {
             }
         }
         let size = walk.frontier.size();
+        if let Some(bad) = self.find_behind_head(walk.workspace, size).await? {
+            return Ok(Some(bad));
+        }
         Ok(match head {
             None => Some(bad(size, "the head of the log cannot be read")),
             Some(head) if head.frontier.size() != size => {
@@ -146,6 +149,23 @@ impl EventLog {
             }
             Some(_) => None,
         })
+    }
+
+    /// Finds an event that stands behind the head: the head was set back.
+    async fn find_behind_head(&self, workspace: WorkspaceId, size: u64) -> Result<Option<BadPosition>, LogError> {
+        let next = match self.store.events(workspace, EventRange::After(size), 1).await {
+            Ok(next) => next.first().map(|event| event.placed.position),
+            Err(LogError::Damaged(_)) => Some(size + 1),
+            Err(error) => return Err(error),
+        };
+        // Read after the event: one that was appended while we looked has moved the head with it.
+        let head = match self.store.head(workspace).await {
+            Err(LogError::Damaged(_)) => return Ok(None),
+            head => head?.frontier.size(),
+        };
+        Ok(next
+            .filter(|position| *position > head)
+            .map(|position| bad(position, "the event stands behind the head of the log")))
     }
 
     /// Unseals a page and follows its claims.

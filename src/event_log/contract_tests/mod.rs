@@ -11,14 +11,19 @@ use aggregates::{tag, token};
 use futures::future::join_all;
 use uuid::Uuid;
 
-use super::EventLog;
-use super::append::{AppendUnit, ClaimWrite, Expected, IdempotencyWrite, NewEvent, Refusal, StoredOutcome};
-use super::sealing::MasterKey;
-use super::store::{EventRange, LogStore, Snapshot};
 use crate::clock::{Clock, ManualClock};
+use crate::event_log::EventLog;
+use crate::event_log::append::{AppendUnit, ClaimWrite, Expected, IdempotencyWrite, NewEvent, Refusal, StoredOutcome};
+use crate::event_log::sealing::MasterKey;
+use crate::event_log::store::{EventRange, LogStore, Snapshot};
+use tampering::{
+    a_head_that_was_set_back_is_found, events_cannot_be_changed_or_deleted, tampering_is_found_with_its_position,
+};
+
+mod tampering;
 
 /// A database under test: opened in a folder of its own, and reachable for tampering.
-pub(super) trait Subject {
+trait Subject {
     async fn open(folder: &Path) -> Arc<dyn LogStore>;
     /// Runs SQL that the log itself never would.
     async fn tamper(folder: &Path, sql: &str) -> Result<(), sqlx::Error>;
@@ -156,7 +161,7 @@ async fn a_unit_is_written_whole_or_not_at_all<S: Subject>() {
     let mut stale = unit(WORKSPACE, &[(stream(4), Expected::Sequence(0))]);
     stale.preconditions = vec![(StreamType::Token, stream(2), 0)];
     let mut large = unit(WORKSPACE, &[(stream(5), Expected::Any)]);
-    large.events[0].payload = vec![b' '; super::append::MAX_PAYLOAD_BYTES + 1];
+    large.events[0].payload = vec![b' '; crate::event_log::append::MAX_PAYLOAD_BYTES + 1];
     let last = unit(WORKSPACE, &[(stream(6), Expected::Any)]);
     let answers = store.append(&[&good, &half, &stale, &large, &last], 1).await.expect("written");
     assert!(answers[0].as_ref().is_ok_and(|appended| appended.position == 2));
@@ -291,70 +296,6 @@ async fn a_later_snapshot_is_never_replaced_by_an_earlier_one<S: Subject>() {
     assert_eq!(store.snapshot(OTHER, stream(1)).await.expect("readable"), None);
 }
 
-async fn events_cannot_be_changed_or_deleted<S: Subject>() {
-    let fixture = fixture::<S>().await;
-    fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written").expect("taken");
-    for sql in ["update events set sequence = sequence + 1", "delete from events"] {
-        assert!(S::tamper(fixture.folder.path(), sql).await.is_err(), "{sql} was not refused");
-    }
-}
-
-/// Verification names the position of whatever was changed behind the log's back.
-async fn tampering_is_found_with_its_position<S: Subject>() {
-    let free = "drop trigger events_are_never_updated; drop trigger events_are_never_deleted; ";
-    for (sql, position) in [
-        (
-            "update events set payload = cast(replace(cast(payload as text), 'VIP', 'VAP') as blob) where position = 5",
-            5,
-        ),
-        ("update events set metadata = cast('{}' as blob) where position = 6", 6),
-        ("update events set event_type = 'TagRenamed' where position = 4", 4),
-        ("update events set event_version = 2 where position = 4", 4),
-        ("update events set recorded_at = recorded_at + 1 where position = 20", 20),
-        ("update events set leaf_hash = zeroblob(32) where position = 3", 3),
-        ("update events set leaf_hash = x'00' where position = 3", 3),
-        ("update events set event_id = randomblob(16) where position = 3", 3),
-        ("update events set subject = randomblob(16) where position = 7", 7),
-        ("update events set sequence = sequence + 100 where position = 9", 9),
-        ("delete from events where position = 8", 8),
-        ("delete from events where position = 20", 20),
-        ("update events set position = position + 100 where position >= 12", 12),
-        ("update heads set position = position - 1, frontier = zeroblob(96)", 19),
-        ("update heads set recorded_at = recorded_at + 1", 20),
-        ("update heads set frontier = zeroblob(64)", 20),
-        ("update merkle_nodes set hash = zeroblob(32) where level = 1 and node_index = 2", 6),
-        ("delete from merkle_nodes where level = 2 and node_index = 1", 8),
-        ("update claims set owner = randomblob(16) where position = 2", 2),
-        ("update claims set position = 11 where position = 2", 2),
-        ("delete from claims where position = 3", 3),
-        ("insert into claims select workspace, 'tag_name', randomblob(32), owner, 5 from claims where position = 2", 5),
-    ] {
-        let Fixture { folder, clock, log } = fixture::<S>().await;
-        for number in 0..20_u128 {
-            let name = format!("VIP {number}");
-            let claim = tag::name_claim(&name);
-            let decoded = aggregates::Event::Tag(tag::Event::TagCreated { name });
-            let mut unit = unit(WORKSPACE, &[]);
-            unit.expected = vec![(StreamType::Tag, stream(number), Expected::Sequence(0))];
-            unit.events = vec![stored(stream(number), &decoded)];
-            unit.decoded = vec![(decoded, Arc::new(metadata()))];
-            unit.claims = vec![ClaimWrite {
-                kind: claim.kind,
-                hash: log.master().hash_claim(&claim),
-                owner: Some(stream(number)),
-                event: 0,
-            }];
-            log.append(unit).await.expect("written").expect("taken");
-        }
-        assert_eq!(verified(&log).await, None);
-        log.store().close().await;
-        S::tamper(folder.path(), &format!("{free}{sql}")).await.expect(sql);
-        let log = reopened::<S>(folder.path(), &clock).await;
-        let found = verified(&log).await;
-        assert_eq!(found.as_ref().map(|(position, _)| *position), Some(position), "{sql}: {found:?}");
-    }
-}
-
 macro_rules! contract {
     ($subject:ident, $module:ident: $($test:ident),* $(,)?) => {
         mod $module {
@@ -372,7 +313,7 @@ struct Sqlite;
 
 impl Subject for Sqlite {
     async fn open(folder: &Path) -> Arc<dyn LogStore> {
-        Arc::new(super::sqlite::SqliteLog::open(&folder.join("events.db")).await.expect("opened"))
+        Arc::new(crate::event_log::sqlite::SqliteLog::open(&folder.join("events.db")).await.expect("opened"))
     }
 
     async fn tamper(folder: &Path, sql: &str) -> Result<(), sqlx::Error> {
@@ -397,4 +338,5 @@ contract!(Sqlite, sqlite:
     a_later_snapshot_is_never_replaced_by_an_earlier_one,
     events_cannot_be_changed_or_deleted,
     tampering_is_found_with_its_position,
+    a_head_that_was_set_back_is_found,
 );
