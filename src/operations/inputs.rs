@@ -38,7 +38,7 @@ input_type! {
     /// The most items on a page.
     Limit(u16), {
         "type": "integer", "minimum": 1, "maximum": 100,
-        "description": "The most items to answer with; 20 when missing."
+        "description": "Items per page; default 20."
     }
 }
 
@@ -46,7 +46,7 @@ input_type! {
     /// Where a page begins.
     Cursor(String), {
         "type": "string", "minLength": 1, "maxLength": 1000,
-        "description": "nextCursor of the page before, with otherwise the same arguments."
+        "description": "nextCursor of the page before."
     }
 }
 
