@@ -31,6 +31,8 @@ macro_rules! input_type {
 
 pub(super) use input_type;
 
+/// The greatest number that JSON carries exactly everywhere: no log is that long.
+const MAX_POSITION: u64 = (1 << 53) - 1;
 /// How many items a page has when nothing is said.
 const DEFAULT_LIMIT: u16 = 20;
 
@@ -73,8 +75,8 @@ impl Paging {
     /// # Errors
     /// `invalid_input` when the cursor is not of such a list.
     pub(super) fn position(&self) -> Result<Option<u64>, Problem> {
-        let position = self.cursor.as_ref().map(|cursor| cursor.0.parse());
-        position.transpose().map_err(|_| {
+        let read = |cursor: &Cursor| cursor.0.parse().ok().filter(|position| *position <= MAX_POSITION);
+        self.cursor.as_ref().map(|cursor| read(cursor).ok_or(())).transpose().map_err(|()| {
             Problem::invalid("cursor", "this is not a cursor of this list")
                 .hint("repeat the call without it, from the first page")
         })
