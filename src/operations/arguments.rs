@@ -108,7 +108,7 @@ mod tests {
         value.as_object().cloned().expect("an object")
     }
 
-    #[derive(Debug, Deserialize, schemars::JsonSchema)]
+    #[derive(Debug, PartialEq, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
     struct Example {
         /// Tags.
@@ -126,6 +126,9 @@ mod tests {
     #[test]
     fn a_malformed_id_is_refused_without_serdes_words() {
         let schema = super::super::schema::input::<Example>().schema;
+        let tag = TagId(uuid::Uuid::from_u128(1));
+        let read_well = read::<Example>(&schema, object(json!({"tagIds": [tag.to_string()]})));
+        assert_eq!(read_well, Ok(Example { tag_ids: vec![tag] }));
         let problem = read::<Example>(&schema, object(json!({"tagIds": ["tag_00000000000000000000000001", "vip"]})))
             .expect_err("must be refused");
         assert_eq!(problem.field.as_deref(), Some("tagIds[1]"));

@@ -24,7 +24,7 @@ input_type! {
     /// A channel account.
     AccountRef(String), {
         "type": "string", "minLength": 1, "maxLength": 255,
-        "description": "A channel account's id or exact name, as list_channels shows it."
+        "description": "A channel account's id or name (list_channels)."
     }
 }
 

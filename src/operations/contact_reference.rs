@@ -19,7 +19,7 @@ input_type! {
     /// A contact.
     ContactRef(String), {
         "type": "string", "minLength": 1, "maxLength": 300,
-        "description": "The contact: its id, or email:<address>, phone:<number with +>, or <channel>:<channel user id>."
+        "description": "Contact: its id, email:<address>, phone:<+number>, or webchat:<visitor id>."
     }
 }
 

@@ -76,10 +76,10 @@ fn known_types(wanted: &[Name]) -> Result<BTreeSet<&'static str>, Problem> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListEvents {
     /// Only events after this position, the oldest first.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_u64))]
     after: Option<u64>,
     /// Only events before this position.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
     before: Option<u64>,
     /// Only these types, for example ["MessageReceived", "ContactTagsAdded"].
     #[schemars(length(min = 1, max = 50))]
@@ -157,7 +157,7 @@ impl Query for ListEvents {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct WaitForEvents {
     /// The position after which to look, such as nextAfter, or position of a change; now when missing.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_u64))]
     after: Option<u64>,
     /// Only these types, for example ["MessageReceived"].
     #[schemars(length(min = 1, max = 50))]

@@ -31,6 +31,8 @@ macro_rules! input_type {
 
 pub(super) use input_type;
 
+/// The greatest number that JSON carries exactly everywhere: no log is that long.
+const MAX_POSITION: u64 = (1 << 53) - 1;
 /// How many items a page has when nothing is said.
 const DEFAULT_LIMIT: u16 = 20;
 
@@ -38,7 +40,7 @@ input_type! {
     /// The most items on a page.
     Limit(u16), {
         "type": "integer", "minimum": 1, "maximum": 100,
-        "description": "The most items to answer with; 20 when missing."
+        "description": "Items per page; default 20."
     }
 }
 
@@ -46,7 +48,7 @@ input_type! {
     /// Where a page begins.
     Cursor(String), {
         "type": "string", "minLength": 1, "maxLength": 1000,
-        "description": "nextCursor of the page before, with otherwise the same arguments."
+        "description": "nextCursor of the page before."
     }
 }
 
@@ -73,8 +75,8 @@ impl Paging {
     /// # Errors
     /// `invalid_input` when the cursor is not of such a list.
     pub(super) fn position(&self) -> Result<Option<u64>, Problem> {
-        let position = self.cursor.as_ref().map(|cursor| cursor.0.parse());
-        position.transpose().map_err(|_| {
+        let read = |cursor: &Cursor| cursor.0.parse().ok().filter(|position| *position <= MAX_POSITION);
+        self.cursor.as_ref().map(|cursor| read(cursor).ok_or(())).transpose().map_err(|()| {
             Problem::invalid("cursor", "this is not a cursor of this list")
                 .hint("repeat the call without it, from the first page")
         })

@@ -52,10 +52,10 @@ pub(super) struct ListContactMessages {
     /// `inbound`: only from the contact; `outbound`: only to the contact.
     direction: Option<Way>,
     /// Only messages before this position.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
     before: Option<u64>,
     /// Only messages after this position, for example that of the message that was sent.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_u64))]
     after: Option<u64>,
     #[serde(flatten)]
     paging: Paging,

@@ -38,11 +38,11 @@ pub(super) fn add_call_members(schema: &mut Map<String, Value>, effect: Effect) 
     let members = json!({
         "idempotencyKey": {
             "type": "string", "minLength": 1, "maxLength": 255,
-            "description": format!("Names this call: a repetition with the same key and arguments has no second effect. Kept {kept}.")
+            "description": format!("Repeating the call with the same key has no second effect, for {kept}.")
         },
         "dryRun": {
             "type": "boolean",
-            "description": "true: write nothing, answer what would be written."
+            "description": "true: only answer what would be written."
         }
     });
     if let (Some(Value::Object(properties)), Value::Object(members)) = (schema.get_mut("properties"), members) {
@@ -52,19 +52,20 @@ pub(super) fn add_call_members(schema: &mut Map<String, Value>, effect: Effect) 
 
 /// The schema of the answers of a query.
 pub(super) fn output<T: JsonSchema>() -> Arc<Map<String, Value>> {
-    Arc::new(answer::<T>())
+    Arc::new(answer::<T>(2))
 }
 
 /// The schema of the answers of a mutation: the real answer or that of a dry run, without a union at the top.
 pub(super) fn mutation_output<T: JsonSchema>() -> Arc<Map<String, Value>> {
-    let mut schema = answer::<T>();
+    // What a change answers with is shown whole by the getters: one level is enough.
+    let mut schema = answer::<T>(1);
     let members = json!({
         "changed": {"type": "boolean"},
         "position": {"type": "integer"},
         "replayed": {"type": "boolean"},
         "dryRun": {"type": "boolean"},
-        "wouldAppend": {"type": "array", "items": {"type": "object"}},
-        "reasons": {"type": "array", "items": {"type": "string"}},
+        "wouldAppend": {"type": "array"},
+        "reasons": {"type": "array"},
     });
     if let (Some(Value::Object(properties)), Value::Object(members)) = (schema.get_mut("properties"), members) {
         properties.extend(members);
@@ -73,11 +74,14 @@ pub(super) fn mutation_output<T: JsonSchema>() -> Arc<Map<String, Value>> {
     Arc::new(schema)
 }
 
-fn answer<T: JsonSchema>() -> Map<String, Value> {
+fn answer<T: JsonSchema>(levels: usize) -> Map<String, Value> {
     let mut schema = generate::<T>(SchemaSettings::draft2020_12().for_serialize());
     tidy(&mut schema, Words::OnlyWarnings);
+    let required = schema.get("required").cloned();
+    flatten(&mut schema, levels);
     let mut schema = into_object(schema);
     schema.remove("description");
+    schema.extend(required.map(|required| ("required".to_owned(), required)));
     schema.entry("properties").or_insert_with(|| json!({}));
     schema
 }
@@ -118,10 +122,16 @@ fn tidy(schema: &mut Value, words: Words) {
     {
         members.remove("format");
     }
+    if words == Words::OnlyWarnings {
+        members.remove("minimum");
+    }
     if let Some(Value::String(text)) = members.get_mut("description") {
         *text = joined_lines(text);
-        if words == Words::OnlyWarnings && !text.starts_with("Untrusted") {
-            members.remove("description");
+        if words == Words::OnlyWarnings {
+            match text.starts_with("Untrusted") {
+                true => "untrusted".clone_into(text),
+                false => drop(members.remove("description")),
+            }
         }
     }
     drop_null(members);
@@ -137,7 +147,33 @@ fn tidy(schema: &mut Value, words: Words) {
     for inner in ["items", "additionalProperties"] {
         if let Some(inner) = members.get_mut(inner) {
             tidy(inner, words);
+            // The array itself says what its texts are.
+            if words == Words::Kept
+                && let Some(texts) = inner.as_object_mut()
+                && !texts.contains_key("properties")
+            {
+                texts.remove("description");
+            }
         }
+    }
+}
+
+/// Keeps the objects of an answer to `levels` below this one: what lies deeper is seen in the answers, and costs every reader of the
+/// tool list.
+fn flatten(schema: &mut Value, levels: usize) {
+    let Value::Object(members) = schema else { return };
+    if let Some(inner) = members.get_mut("items") {
+        let is_object = inner.get("properties").is_some();
+        if is_object && levels == 0 {
+            members.remove("items");
+        } else {
+            flatten(inner, levels);
+        }
+    } else if members.contains_key("properties") && levels == 0 {
+        members.retain(|name, _| name == "type");
+    } else if let Some(Value::Object(properties)) = members.get_mut("properties") {
+        properties.values_mut().for_each(|property| flatten(property, levels - 1));
+        members.remove("required");
     }
 }
 
@@ -270,6 +306,6 @@ mod tests {
             assert!(properties.contains_key(name), "{name}");
         }
         assert_eq!(properties["title"], json!({"type": "string"}));
-        assert!(properties["texts"]["description"].is_string());
+        assert_eq!(properties["texts"]["description"], "untrusted");
     }
 }

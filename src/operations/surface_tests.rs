@@ -119,7 +119,7 @@ fn lists_are_budgets() {
             all().operations().iter().filter(|operation| operation.facts.toolsets.contains(toolset)).collect();
         let most = if *toolset == Toolset::Core { 20 } else { 40 };
         assert!(listed.len() <= most, "{toolset:?} lists {}", listed.len());
-        // Four bytes of JSON are about one token; the core is to cost less than 8,000.
+        // Three to four bytes of JSON are a token; the core is to cost less than 8,000, with some tools still to come.
         let bytes: usize = listed
             .iter()
             .map(|operation| {
@@ -128,6 +128,6 @@ fn lists_are_budgets() {
                 operation.description.len() + schemas.iter().sum::<usize>() + 200
             })
             .sum();
-        assert!(*toolset != Toolset::Core || bytes < 32_000, "the core takes {bytes} bytes");
+        assert!(*toolset != Toolset::Core || bytes < 29_000, "the core takes {bytes} bytes");
     }
 }

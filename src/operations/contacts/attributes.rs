@@ -71,16 +71,16 @@ attribute_inputs! {
     first_name, FirstName, {"type": "string", "minLength": 1, "maxLength": 255, "description": "Given name."};
     last_name, LastName, {"type": "string", "minLength": 1, "maxLength": 255, "description": "Family name."};
     email, Email, {"type": "string", "minLength": 1, "maxLength": 254,
-        "description": "E-mail address, for example ana@example.com. One contact per address."};
+        "description": "E-mail address; one contact per address."};
     phone, Phone, {"type": "string", "minLength": 1, "maxLength": 40,
-        "description": "Phone number with + and country code, for example +491701234567. One contact per number."};
-    gender, Gender, {"type": "string", "enum": ["male", "female", "unknown"], "description": "Gender, if it is known."};
+        "description": "Phone number with + and country code; one contact per number."};
+    gender, Gender, {"type": "string", "enum": ["male", "female", "unknown"], "description": "Gender, if known."};
     language, Language, {"type": "string", "minLength": 2, "maxLength": 35,
-        "description": "Language as a BCP 47 tag, for example es or pt-BR."};
+        "description": "BCP 47 language, e.g. pt-BR."};
     timezone, Timezone, {"type": "string", "minLength": 1, "maxLength": 64,
-        "description": "IANA time zone, for example Europe/Berlin."};
+        "description": "IANA time zone, e.g. Europe/Berlin."};
     country, Country, {"type": "string", "minLength": 2, "maxLength": 2,
-        "description": "Country as two letters (ISO 3166-1), for example DE."};
+        "description": "ISO 3166-1 country, e.g. DE."};
     avatar_url, AvatarUrl, {"type": "string", "minLength": 9, "maxLength": 2048,
         "description": "https address of a picture."};
 }

@@ -26,7 +26,7 @@ input_type! {
     /// A person's id on a channel.
     ChannelUser(String), {
         "type": "string", "minLength": 1, "maxLength": 255,
-        "description": "The person's id on that account, for example a web chat visitorId."
+        "description": "The person's id on that account, e.g. a visitorId."
     }
 }
 
@@ -47,7 +47,7 @@ struct NewContact {
     attributes: NewAttributes,
     channel_account_id: Option<AccountRef>,
     channel_user_id: Option<ChannelUser>,
-    /// Names of tags to add. A tag that does not exist is made.
+    /// Names of tags to add; missing tags are made.
     #[schemars(length(min = 1, max = 100))]
     tags: Option<Vec<Name>>,
     /// Custom field values to set.

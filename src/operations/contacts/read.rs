@@ -27,7 +27,7 @@ input_type! {
     /// Free text that finds contacts.
     SearchText(String), {
         "type": "string", "minLength": 1, "maxLength": 255,
-        "description": "Free text: any part of name, e-mail, phone or channel user id (with 1 or 2 characters: the beginning of a word). Case and accents do not matter."
+        "description": "Any part of name, e-mail, phone or channel user id; case and accents do not matter."
     }
 }
 
@@ -96,7 +96,7 @@ pub(in crate::operations) struct ListContacts {
     /// `compact` (default) or `full`.
     #[serde(default)]
     detail: Detail,
-    /// Only these members of each contact, instead of detail; the id is always there.
+    /// Only these members of each contact, and the id; overrides detail.
     #[schemars(length(min = 1, max = 17))]
     fields: Option<Vec<Member>>,
     /// true: also count all that match.
