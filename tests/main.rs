@@ -1,7 +1,10 @@
 //! Stories told through the public doors.
+#![expect(clippy::expect_used, reason = "a story stops where the ground it stands on is missing")]
 
 mod bad_input;
+mod contacts;
 mod durability;
 mod fixture;
+mod messages;
 mod surface;
 mod tidy;

@@ -11,6 +11,7 @@ use crate::fixture::{Program, call_as, says};
 async fn an_assistant_writes_waits_and_reads_the_answer() {
     let program = Program::start().await;
     let visitor = program.visitor("Ana").await;
+    says(&visitor, "first", "Hello").await;
     let contact = format!("webchat:{}", visitor.visitor.id());
     let arguments = json!({"contactId": contact, "text": "Tea?", "buttons": [{"title": "Yes"}, {"title": "No"}], "idempotencyKey": "1"});
     let sent = program.done("send_message", arguments.clone()).await;
@@ -30,11 +31,12 @@ async fn an_assistant_writes_waits_and_reads_the_answer() {
     assert_eq!(heard["items"][0]["data"]["providerMessageId"], "a", "personal data stands in clear");
 
     let messages = program.done("list_contact_messages", json!({"contactId": contact})).await;
-    let shown: Vec<(&Value, &Value)> =
-        messages["items"].as_array().expect("items").iter().map(|item| (&item["direction"], &item["status"])).collect();
-    assert_eq!(shown, [(&json!("inbound"), &json!("received")), (&json!("outbound"), &json!("sent"))]);
-    let talk = program.done("get_conversation", json!({"contactId": contact})).await;
-    assert_eq!((&talk["conversation"]["unread"], &talk["messages"][0]["text"]), (&json!(1), &json!("Tea?")));
+    let items = messages["items"].as_array().expect("items").iter();
+    let shown: Vec<[&Value; 3]> = items.map(|item| [&item["direction"], &item["status"], &item["sender"]]).collect();
+    let inbound = [&json!("inbound"), &json!("received"), &json!("contact")];
+    assert_eq!(shown, [inbound, [&json!("outbound"), &json!("sent"), &json!("local")], inbound]);
+    let talk = program.done("get_conversation", json!({"contactId": contact, "messages": 2})).await;
+    assert_eq!((&talk["conversation"]["unread"], &talk["messages"][0]["text"]), (&json!(2), &json!("Tea?")));
     let read = program.done("mark_conversation_read", json!({"contactId": contact})).await;
     assert_eq!(read["conversation"]["unread"], 0);
     let unread = program.done("list_conversations", json!({"unread": true})).await;
@@ -45,6 +47,7 @@ async fn an_assistant_writes_waits_and_reads_the_answer() {
 async fn a_message_that_cannot_be_sent_is_refused_before_anything_is_written() {
     let program = Program::start().await;
     let visitor = program.visitor("Ana").await;
+    says(&visitor, "first", "Hello").await;
     let contact = format!("webchat:{}", visitor.visitor.id());
     program.done("create_contact", json!({"email": "bo@example.com"})).await;
     let before = program.head().await;

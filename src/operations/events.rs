@@ -81,7 +81,7 @@ pub(super) struct ListEvents {
     /// Only events before this position.
     #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
     before: Option<u64>,
-    /// Only these types, for example ["MessageReceived", "ContactTagsAdded"].
+    /// Only these types, for example `MessageReceived` and `ContactTagsAdded`.
     #[schemars(length(min = 1, max = 50))]
     types: Option<Vec<Name>>,
     contact_id: Option<ContactRef>,
@@ -151,7 +151,7 @@ impl Query for ListEvents {
 }
 
 /// Waits for what happens next: answers as soon as there are events after `after` that fit, or with an empty list at the time-out. Call it again
-/// with `after` = the nextAfter of the answer, and nothing is missed. An answer of a customer is the type MessageReceived. Data of events may
+/// with `after` = the `nextAfter` of the answer, and nothing is missed. An answer of a customer is the type `MessageReceived`. Data of events may
 /// hold customers' words.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -159,7 +159,7 @@ pub(super) struct WaitForEvents {
     /// The position after which to look, such as nextAfter, or position of a change; now when missing.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_u64))]
     after: Option<u64>,
-    /// Only these types, for example ["MessageReceived"].
+    /// Only these types, for example `MessageReceived`.
     #[schemars(length(min = 1, max = 50))]
     types: Option<Vec<Name>>,
     contact_id: Option<ContactRef>,

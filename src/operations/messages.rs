@@ -110,7 +110,7 @@ impl Query for ListContactMessages {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct GetMessageStatus {
-    /// The message's id, as send_message answered it.
+    /// The message's id, as `send_message` answered it.
     message_id: MessageId,
     /// How long to wait for the next status, in milliseconds; 0 (default) answers at once.
     #[serde(default)]

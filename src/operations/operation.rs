@@ -1,8 +1,8 @@
 //! What an operation is: one definition from which every door's form follows.
 //!
 //! The input type *is* the request: its doc comment is the description that a model reads, its members' doc comments are the
-//! parameters' descriptions, and it implements [`Query`] or [`Mutation`]. [`super::definition::query`] and
-//! [`super::definition::mutation`] make an [`Operation`] of it, a value without a type, which the doors list and call.
+//! parameters' descriptions, and it implements [`Query`] or [`Mutation`]. `definition::query` and
+//! `definition::mutation` make an [`Operation`] of it, a value without a type, which the doors list and call.
 
 use std::sync::Arc;
 

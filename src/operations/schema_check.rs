@@ -165,12 +165,12 @@ mod tests {
 
     use super::*;
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().expect("an object")
     }
 
     fn schema() -> Map<String, Value> {
-        object(json!({
+        object(&json!({
             "type": "object",
             "additionalProperties": false,
             "properties": {
@@ -185,7 +185,7 @@ mod tests {
         }))
     }
 
-    fn problem(arguments: Value) -> Problem {
+    fn problem(arguments: &Value) -> Problem {
         check(&schema(), &object(arguments)).expect_err("must be refused")
     }
 
@@ -195,13 +195,13 @@ mod tests {
             json!({"contactId": "x", "limit": 100, "sort": "name", "value": [1], "buttons": [{"title": "abc"}]}),
             json!({"contactId": "ßßßßßßßßßß", "limit": 1.0, "sort": null, "value": null}),
         ] {
-            assert_eq!(check(&schema(), &object(arguments.clone())), Ok(()), "{arguments}");
+            assert_eq!(check(&schema(), &object(&arguments)), Ok(()), "{arguments}");
         }
     }
 
     #[test]
     fn an_unknown_member_is_refused_with_near_misses() {
-        let problem = problem(json!({"contact_id": "x"}));
+        let problem = problem(&json!({"contact_id": "x"}));
         assert_eq!(problem.field.as_deref(), Some("contact_id"));
         assert_eq!(problem.candidates[0].id, "contactId");
         assert!(problem.hint.expect("a hint").contains("buttons"));
@@ -225,10 +225,10 @@ mod tests {
             (json!({"contactId": "x", "buttons": [1]}), "buttons[0]", "must be an object with the members title"),
             (json!({"contactId": "x", "buttons": [{}, {}, {}]}), "buttons", "must be an array of at most 2 items"),
         ] {
-            let problem = problem(arguments.clone());
+            let problem = problem(&arguments);
             assert_eq!((problem.field.as_deref(), problem.message.as_str()), (Some(field), message), "{arguments}");
         }
-        assert_eq!(problem(json!({"contactId": "x", "sort": "nam"})).candidates[0].id, "name");
+        assert_eq!(problem(&json!({"contactId": "x", "sort": "nam"})).candidates[0].id, "name");
     }
 
     #[test]
