@@ -48,12 +48,17 @@ impl App {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             Problem::new(Code::Unavailable, format!("{what} cannot be used: {error}"))
         };
-        let master =
-            MasterKey::open(&options.data.join("master.key")).map_err(|error| failed("the master key", &error))?;
         let file = match options.database_url.as_deref().and_then(|url| url.strip_prefix("sqlite:")) {
             Some(path) => PathBuf::from(path.trim_start_matches("//")),
             None => options.data.join("events.db"),
         };
+        let key = options.data.join("master.key");
+        if file.exists() && !key.exists() {
+            // A new key beside an old log would open nothing of it, and part what follows from what was.
+            return Err(Problem::new(Code::Unavailable, "there is an event log, but not its master.key")
+                .hint("put the master.key that belongs to it into the data folder"));
+        }
+        let master = MasterKey::open(&key).map_err(|error| failed("the master key", &error))?;
         let log = EventLog::open_sqlite(&file, Arc::new(master), Arc::clone(&clock))
             .await
             .map_err(|error| failed("the event log", &error))?;

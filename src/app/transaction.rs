@@ -366,7 +366,7 @@ impl From<LogError> for Problem {
                     )
                     .retry_after_ms(1_000)
             }
-            LogError::Damaged(_) | LogError::Decode(_) => Self::internal(&error),
+            LogError::Damaged(_) | LogError::Decode(_) | LogError::OtherMasterKey => Self::internal(&error),
         }
     }
 }

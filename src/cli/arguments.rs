@@ -33,7 +33,7 @@ Exit codes: 1 refused, 2 wrong usage, 3 unavailable.";
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Serve MCP, REST and webchat over HTTP
+    /// Serve MCP and web chat over HTTP
     #[command(after_help = "Example:\n  chatbotx serve --listen 127.0.0.1:9000 --public-url https://chat.example.com")]
     Serve,
     /// Speak MCP on standard input and output

@@ -68,8 +68,8 @@ fn exit_code(problem: &Problem) -> ExitCode {
 
 /// Logs go to standard error, as far as somebody wants them: a server's owner does, an assistant's host does not.
 fn start_logging(options: &GlobalOptions, command: &Command) -> Result<(), Problem> {
-    // rmcp writes what clients say of themselves.
-    let default = if matches!(command, Command::Serve) { "info,rmcp=warn" } else { "warn" };
+    // rmcp writes what clients say of themselves, and the names of tools that they make up.
+    let default = if matches!(command, Command::Serve) { "info,rmcp=off" } else { "warn,rmcp=off" };
     let filter = EnvFilter::try_new(options.log.as_deref().unwrap_or(default))
         .map_err(|error| Problem::invalid("log", error.to_string()).hint("for example: --log info"))?;
     tracing_subscriber::fmt()

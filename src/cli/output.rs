@@ -14,10 +14,19 @@ pub const PROJECTIONS: &[&str] = &["name", "version", "workspace", "position", "
 /// The columns of a verified log.
 pub const VERIFIED: &[&str] = &["id", "size", "root", "firstBad"];
 
+/// The name of a member as a heading: `expiresAt` becomes `EXPIRES AT`.
+fn heading(member: &str) -> String {
+    let letters = member.chars().flat_map(|letter| {
+        let gap = letter.is_uppercase().then_some(' ');
+        gap.into_iter().chain(letter.to_uppercase())
+    });
+    letters.collect()
+}
+
 /// A list of objects as a table: a row of names, then a row for each.
 #[must_use]
 pub fn table(items: &Value, columns: &[&str]) -> String {
-    let mut rows = vec![columns.iter().map(|column| column.to_uppercase()).collect::<Vec<_>>()];
+    let mut rows = vec![columns.iter().map(|column| heading(column)).collect::<Vec<_>>()];
     for item in items.as_array().into_iter().flatten() {
         rows.push(columns.iter().map(|column| cell(item.get(column))).collect());
     }

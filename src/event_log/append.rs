@@ -182,6 +182,9 @@ pub enum LogError {
     /// What is stored cannot be read as what it should be.
     #[error("the event log is damaged: {0}")]
     Damaged(String),
+    /// The log was written under another master key.
+    #[error("the log was written under another master key than the one at hand")]
+    OtherMasterKey,
     /// An event of a newer version of the program.
     #[error(transparent)]
     Decode(#[from] aggregates::DecodeError),

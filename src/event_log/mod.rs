@@ -50,9 +50,16 @@ impl EventLog {
     /// Opens the log in a SQLite file.
     ///
     /// # Errors
-    /// When the file cannot be opened or brought up to date.
+    /// When the file cannot be opened or brought up to date; [`LogError::OtherMasterKey`] when it was written under another key: what is
+    /// sealed could not be opened, and what is claimed not be found.
     pub async fn open_sqlite(path: &Path, master: Arc<MasterKey>, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
-        Ok(Self::over(Arc::new(SqliteLog::open(path).await?), master, clock))
+        let store = SqliteLog::open(path).await?;
+        let check = master.check_value();
+        if store.property("master_key_check", &check).await? != check {
+            store.close().await;
+            return Err(LogError::OtherMasterKey);
+        }
+        Ok(Self::over(Arc::new(store), master, clock))
     }
 
     /// A log over any store.

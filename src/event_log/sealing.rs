@@ -104,6 +104,12 @@ impl MasterKey {
         }
     }
 
+    /// A value that tells this key from others without telling anything of it.
+    #[must_use]
+    pub fn check_value(&self) -> Hash {
+        keyed_hash(&self.hashing, &["check value"])
+    }
+
     /// A claim's value, hashed for one workspace-independent look-up.
     #[must_use]
     pub fn hash_claim(&self, claim: &Claim) -> Hash {

@@ -140,6 +140,9 @@ pub trait LogStore: Send + Sync + 'static {
     /// When the tokens of a workspace were last used.
     fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>>;
 
+    /// Keeps a property of the log under `name`, unless one is kept; gives the one that is kept.
+    fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>>;
+
     /// Writes a consistent copy to a new file, while the log is in use.
     fn copy_to<'a>(&'a self, path: &'a std::path::Path) -> BoxFuture<'a, Result<(), LogError>>;
 

@@ -12,7 +12,7 @@ use aggregates::ids::MessageId;
 use aggregates::message::Status;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Extension, Path, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::peer::ClientAddress;
 use super::rate_window::RateWindow;
@@ -65,7 +66,18 @@ pub fn routes(app: Arc<App>, stop: CancellationToken) -> Router {
         .route("/webchat/{account}/events", get(events))
         .route("/webchat/{account}/receipts", post(receipt))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(cross_origin())
         .with_state(Arc::new(door))
+}
+
+/// A widget on a page of another origin may call these routes when the operator allows that origin. Every origin that comes this far is
+/// allowed: others were refused at the front of the door, before any route.
+fn cross_origin() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("last-event-id")])
+        .max_age(Duration::from_hours(1))
 }
 
 /// Why a request ends early: an answer already.

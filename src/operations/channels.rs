@@ -12,10 +12,8 @@ use super::inputs::{Paging, input_type};
 use super::near_miss::candidates;
 use super::operation::{Effect, Facts, Query, Toolset};
 use crate::app::{ReadContext, UnitOfWork};
+use crate::channels::webchat;
 use crate::problem::{Code, Problem};
-
-/// The longest text on web chat, in characters.
-pub const WEBCHAT_TEXT_CHARS: usize = 4_096;
 
 /// The accounts of one channel that a filter looks at.
 const MAX_ACCOUNTS: u64 = 100;
@@ -94,7 +92,7 @@ pub struct CapabilitiesView {
 const fn capabilities(channel: Channel) -> CapabilitiesView {
     match channel {
         Channel::Webchat => CapabilitiesView {
-            max_text_chars: WEBCHAT_TEXT_CHARS,
+            max_text_chars: webchat::MAX_TEXT_CHARS,
             max_buttons: aggregates::message::MAX_BUTTONS,
             receipts: true,
         },

@@ -13,12 +13,13 @@ use projections::{conversations, messages};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::channels::{AccountRef, WEBCHAT_TEXT_CHARS};
+use super::channels::AccountRef;
 use super::contact_reference::ContactRef;
 use super::conversations::not_found;
 use super::inputs::{input_type, rfc3339};
 use super::operation::{Effect, Facts, Mutation, Toolset};
 use crate::app::UnitOfWork;
+use crate::channels::webchat;
 use crate::problem::{Code, Problem};
 
 input_type! {
@@ -229,7 +230,7 @@ impl Mutation for SendMessage {
             reply_to: self.reply_to,
         };
         let id = unit.new_id();
-        unit.execute::<Message>(id, Command::Queue { message, max_text_chars: WEBCHAT_TEXT_CHARS }).await?;
+        unit.execute::<Message>(id, Command::Queue { message, max_text_chars: webchat::MAX_TEXT_CHARS }).await?;
         // On web chat the appended event is the delivery: the visitor reads from the log.
         unit.execute::<Message>(id, Command::Advance { status: Status::Sent }).await?;
         Ok(Sent { message: MessageId(id), at: unit.now(), why })

@@ -32,10 +32,12 @@ pub(super) struct WorkspaceView {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CountsView {
-    /// Up to 10,000 exactly, then `10000+`.
-    contacts: String,
-    open_conversations: String,
+    contacts: u64,
+    open_conversations: u64,
     channels: u64,
+    /// There are more contacts or conversations than were counted: counting stops at 10,000.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    counts_are_minimum: bool,
 }
 
 /// Who asks.
@@ -81,9 +83,10 @@ impl Query for GetWorkspace {
                 timezone: row.timezone,
                 language: row.language,
                 counts: CountsView {
-                    contacts: counts.contacts.to_string(),
-                    open_conversations: counts.open_conversations.to_string(),
+                    contacts: counts.contacts.value,
+                    open_conversations: counts.open_conversations.value,
                     channels: counts.channel_accounts,
+                    counts_are_minimum: counts.contacts.more || counts.open_conversations.more,
                 },
                 log_position: context.position,
                 token: TokenView {

@@ -93,3 +93,9 @@ create table token_uses (
     used_at integer not null,
     primary key (workspace, token)
 ) strict, without rowid;
+
+-- What the log knows of itself, such as a check value of the master key that it was written under.
+create table log_properties (
+    name text not null primary key,
+    value blob not null
+) strict, without rowid;

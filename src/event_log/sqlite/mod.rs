@@ -201,6 +201,14 @@ impl LogStore for SqliteLog {
         read::token_uses(&self.readers, workspace).boxed()
     }
 
+    fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            write::property(writer.as_mut().ok_or(LogError::Closed)?, name, value).await
+        }
+        .boxed()
+    }
+
     fn copy_to<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, Result<(), LogError>> {
         async move {
             let target = path.to_str().ok_or_else(|| LogError::Damaged("the copy's path is not UTF-8".to_owned()))?;

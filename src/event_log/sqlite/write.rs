@@ -348,6 +348,17 @@ pub(super) async fn keep_snapshot(
     Ok(())
 }
 
+pub(super) async fn property(connection: &mut SqliteConnection, name: &str, value: &[u8]) -> Result<Vec<u8>, LogError> {
+    sqlx::query("insert into log_properties (name, value) values ($1, $2) on conflict (name) do nothing")
+        .bind(name)
+        .bind(value)
+        .execute(&mut *connection)
+        .await?;
+    let (kept,): (Vec<u8>,) =
+        sqlx::query_as("select value from log_properties where name = $1").bind(name).fetch_one(connection).await?;
+    Ok(kept)
+}
+
 pub(super) async fn forget_outcomes(connection: &mut SqliteConnection, now: i64) -> Result<u64, LogError> {
     let done = sqlx::query("delete from idempotency_keys where kept_until <= $1").bind(now).execute(connection).await?;
     Ok(done.rows_affected())
