@@ -133,22 +133,19 @@ impl EventLog {
             }
         }
         let size = walk.frontier.size();
-        if let Some(bad) = self.find_behind_head(walk.workspace, size).await? {
-            return Ok(Some(bad));
-        }
-        Ok(match head {
-            None => Some(bad(size, "the head of the log cannot be read")),
+        match head {
+            None => Ok(Some(bad(size, "the head of the log cannot be read"))),
             Some(head) if head.frontier.size() != size => {
-                Some(bad(size + 1, format!("the head says {} events, there are {size}", head.frontier.size())))
+                Ok(Some(bad(size + 1, format!("the head says {} events, there are {size}", head.frontier.size()))))
             }
             Some(head) if head.frontier != walk.frontier => {
-                Some(bad(size, "the head's tree is not that of the events"))
+                Ok(Some(bad(size, "the head's tree is not that of the events")))
             }
             Some(head) if size > 0 && head.recorded_at != walk.recorded_at => {
-                Some(bad(size, "the head's time is not that of the last event"))
+                Ok(Some(bad(size, "the head's time is not that of the last event")))
             }
-            Some(_) => None,
-        })
+            Some(_) => self.find_behind_head(walk.workspace, size).await,
+        }
     }
 
     /// Finds an event that stands behind the head: the head was set back.
