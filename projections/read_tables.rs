@@ -10,6 +10,7 @@ use std::time::Duration;
 use aggregates::Recorded;
 use aggregates::ids::WorkspaceId;
 use serde_json::Value;
+use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -186,7 +187,22 @@ impl ReadTables {
     /// # Errors
     /// [`FoldError`], with nothing written. Where it names a workspace, the rest of the page may be folded without that one.
     pub async fn fold(&self, page: &[Arc<Recorded>], reached: &[Checkpoint]) -> Result<(), FoldError> {
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let mut connection = self.writer.acquire().await?;
+        let folded = Self::fold_into(&mut connection, page, reached).await;
+        if folded.is_err() {
+            // On a full disk SQLite takes the transaction back by itself, and the driver, which does not learn of it, would refuse
+            // every later one on this connection.
+            connection.close_on_drop();
+        }
+        folded
+    }
+
+    async fn fold_into(
+        connection: &mut Connection,
+        page: &[Arc<Recorded>],
+        reached: &[Checkpoint],
+    ) -> Result<(), FoldError> {
+        let mut transaction = connection.begin_with("begin immediate").await?;
         fold::fold_page(&mut transaction, page, reached).await?;
         transaction.commit().await?;
         Ok(())

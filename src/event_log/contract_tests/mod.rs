@@ -29,7 +29,7 @@ trait Subject {
     async fn tamper(folder: &Path, sql: &str) -> Result<(), sqlx::Error>;
 }
 
-const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(1));
+pub(super) const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(1));
 const OTHER: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
 
 fn metadata() -> Metadata {
@@ -58,7 +58,7 @@ fn stored(stream: Uuid, decoded: &aggregates::Event) -> NewEvent {
 }
 
 /// A unit that appends one event, of a kind that claims nothing, for each given stream.
-fn unit(workspace: WorkspaceId, streams: &[(Uuid, Expected)]) -> AppendUnit {
+pub(super) fn unit(workspace: WorkspaceId, streams: &[(Uuid, Expected)]) -> AppendUnit {
     let decoded = aggregates::Event::Token(token::Event::TokenRevoked {});
     AppendUnit {
         workspace,

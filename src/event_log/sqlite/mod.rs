@@ -2,6 +2,7 @@
 
 mod read;
 mod write;
+mod writer;
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
 use super::store::{BatchAnswers, EventRange, LogStore, Snapshot, StoredClaim};
+use writer::Writer;
 
 /// The oldest SQLite without the write-ahead-log reset bug (<https://sqlite.org/wal.html>, "WAL-reset bug").
 const OLDEST_SOUND_VERSION: [u32; 3] = [3, 51, 3];
@@ -29,7 +31,7 @@ const READERS: u32 = 4;
 
 /// The log in a SQLite file.
 pub struct SqliteLog {
-    writer: Mutex<Option<SqliteConnection>>,
+    writer: Mutex<Writer>,
     readers: SqlitePool,
 }
 
@@ -54,11 +56,10 @@ impl SqliteLog {
             .run_direct(None, &mut writer, false)
             .await
             .map_err(|error| LogError::Damaged(format!("its tables cannot be brought up to date: {error}")))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.read_only(true).create_if_missing(false))
-            .await?;
-        Ok(Self { writer: Mutex::new(Some(writer)), readers })
+        let options = options.create_if_missing(false);
+        let readers =
+            SqlitePoolOptions::new().max_connections(READERS).connect_with(options.clone().read_only(true)).await?;
+        Ok(Self { writer: Mutex::new(Writer::new(options, writer)), readers })
     }
 }
 
@@ -74,8 +75,8 @@ impl LogStore for SqliteLog {
     fn append<'a>(&'a self, units: &'a [&'a AppendUnit], now: i64) -> BoxFuture<'a, Result<BatchAnswers, LogError>> {
         async move {
             let mut writer = self.writer.lock().await;
-            let connection = writer.as_mut().ok_or(LogError::Closed)?;
-            write::append(connection, units, now).await
+            let done = write::append(writer.connection().await?, units, now).await;
+            writer.settled(done)
         }
         .boxed()
     }
@@ -157,7 +158,8 @@ impl LogStore for SqliteLog {
     ) -> BoxFuture<'_, Result<(), LogError>> {
         async move {
             let mut writer = self.writer.lock().await;
-            write::keep_snapshot(writer.as_mut().ok_or(LogError::Closed)?, workspace, stream, &snapshot).await
+            let done = write::keep_snapshot(writer.connection().await?, workspace, stream, &snapshot).await;
+            writer.settled(done)
         }
         .boxed()
     }
@@ -184,7 +186,8 @@ impl LogStore for SqliteLog {
     fn forget_outcomes(&self, now: i64) -> BoxFuture<'_, Result<u64, LogError>> {
         async move {
             let mut writer = self.writer.lock().await;
-            write::forget_outcomes(writer.as_mut().ok_or(LogError::Closed)?, now).await
+            let done = write::forget_outcomes(writer.connection().await?, now).await;
+            writer.settled(done)
         }
         .boxed()
     }
@@ -192,7 +195,8 @@ impl LogStore for SqliteLog {
     fn keep_token_uses<'a>(&'a self, uses: &'a [(WorkspaceId, TokenId, i64)]) -> BoxFuture<'a, Result<(), LogError>> {
         async move {
             let mut writer = self.writer.lock().await;
-            write::keep_token_uses(writer.as_mut().ok_or(LogError::Closed)?, uses).await
+            let done = write::keep_token_uses(writer.connection().await?, uses).await;
+            writer.settled(done)
         }
         .boxed()
     }
@@ -221,7 +225,7 @@ impl LogStore for SqliteLog {
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
             self.readers.close().await;
-            if let Some(mut writer) = self.writer.lock().await.take() {
+            if let Some(mut writer) = self.writer.lock().await.close() {
                 // Best effort: an unfinished checkpoint only makes the next start read more of the write-ahead log.
                 let _unfinished = writer.execute("pragma wal_checkpoint(truncate)").await;
                 let _closed = writer.close().await;
