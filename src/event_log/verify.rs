@@ -81,7 +81,10 @@ impl EventLog {
         };
         let first_bad = match self.walk(&mut walk, head.as_ref(), progress).await? {
             Some(bad) => Some(bad),
-            None => self.compare_claims(&walk).await?,
+            None => match self.find_beyond(&walk).await? {
+                Some(bad) => Some(bad),
+                None => self.compare_claims(&walk).await?,
+            },
         };
         let root = walk.frontier.root().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(WorkspaceVerification { id: workspace, size: walk.frontier.size(), root, first_bad })
@@ -146,6 +149,25 @@ impl EventLog {
             }
             Some(_) => None,
         })
+    }
+
+    /// Looks for events outside of what the head counts: before the first position, or behind the last.
+    async fn find_beyond(&self, walk: &Walk) -> Result<Option<BadPosition>, LogError> {
+        let size = walk.frontier.size();
+        let is_empty = |page: Result<Vec<StoredEvent>, LogError>| match page {
+            Ok(page) => Ok(page.is_empty()),
+            Err(LogError::Damaged(_)) => Ok(false),
+            Err(error) => Err(error),
+        };
+        if !is_empty(self.store.events(walk.workspace, EventRange::Before(1), 1).await)? {
+            return Ok(Some(bad(1, "an event stands before the first position")));
+        }
+        if is_empty(self.store.events(walk.workspace, EventRange::After(size), 1).await)? {
+            return Ok(None);
+        }
+        // An event that was appended meanwhile moved the head in the same transaction, so a head asked for now knows of it.
+        let known = self.store.head(walk.workspace).await?.frontier.size();
+        Ok((known == size).then(|| bad(size + 1, "the event stands behind the head of the log")))
     }
 
     /// Unseals a page and follows its claims.
