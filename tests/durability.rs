@@ -65,6 +65,28 @@ async fn read_tables_built_anew_equal_those_kept_live() {
     same_tables(&program.restart().await.tables().await, &grown);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_go_on_while_the_tables_are_built_anew() {
+    let program = Program::start().await;
+    busy(&program).await;
+    // More readers than there are connections: some wait for one at the moment of the swap.
+    let readers = (0..16).map(|_| {
+        let (app, caller) = (Arc::clone(&program.app), program.caller.clone());
+        tokio::spawn(async move {
+            for _ in 0..60 {
+                crate::fixture::call_as(&app, &caller, "list_contacts", json!({"limit": 5})).await.expect("read");
+            }
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    while readers.iter().any(|reader| !reader.is_finished()) {
+        program.app.rebuild_projections(&chatbotx::app::unheard()).await.expect("rebuilt");
+    }
+    for reader in join_all(readers).await {
+        reader.expect("no read was refused");
+    }
+}
+
 #[tokio::test]
 async fn dropped_read_tables_come_back_by_themselves() {
     let program = Program::start().await;

@@ -229,7 +229,7 @@ impl App {
     /// `unavailable` when the log cannot be read; what is found wrong in it is no error.
     pub async fn verify(&self, progress: &OnProgress) -> Result<Verification, Problem> {
         let mut workspaces = Vec::new();
-        for id in self.log.store().workspaces().await? {
+        for id in self.log.store().traces().await? {
             let verified = self.log.verify(id, &**progress).await?;
             workspaces.push(verified);
         }

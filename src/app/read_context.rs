@@ -56,10 +56,20 @@ impl App {
                 break;
             }
         }
-        let tables = self.projector.tables();
-        let mut reader = tables.read().await.map_err(unreadable)?;
+        let mut reader = self.reader().await.map_err(unreadable)?;
         let position = reader.position(workspace).await.map_err(unreadable)?;
         Ok(ReadContext { app: Arc::clone(self), workspace, position, stale: position < wanted, reader })
+    }
+
+    /// A moment of the tables that are current; of the new ones when they are swapped at that very time.
+    async fn reader(&self) -> Result<Reader, projections::database::Error> {
+        loop {
+            let tables = self.projector.tables();
+            match tables.read().await {
+                Err(_) if !Arc::ptr_eq(&tables, &self.projector.tables()) => {}
+                read => return read,
+            }
+        }
     }
 }
 

@@ -66,16 +66,37 @@ fn exit_code(problem: &Problem) -> ExitCode {
     }
 }
 
+/// What is logged. Below warnings rmcp writes whole messages, with people's names and words in them: those are never logged.
+fn filter(wanted: &str) -> Result<EnvFilter, Problem> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| Problem::invalid("log", error.to_string()).hint("for example: --log info");
+    let quiet = "rmcp=warn".parse().map_err(|error| unreadable(&error))?;
+    let wanted: Vec<&str> = wanted.split(',').filter(|one| !one.trim_start().starts_with("rmcp")).collect();
+    Ok(EnvFilter::try_new(wanted.join(",")).map_err(|error| unreadable(&error))?.add_directive(quiet))
+}
+
 /// Logs go to standard error, as far as somebody wants them: a server's owner does, an assistant's host does not.
 fn start_logging(options: &GlobalOptions, command: &Command) -> Result<(), Problem> {
-    // rmcp writes what clients say of themselves, and the names of tools that they make up.
-    let default = if matches!(command, Command::Serve) { "info,rmcp=off" } else { "warn,rmcp=off" };
-    let filter = EnvFilter::try_new(options.log.as_deref().unwrap_or(default))
-        .map_err(|error| Problem::invalid("log", error.to_string()).hint("for example: --log info"))?;
+    let default = if matches!(command, Command::Serve) { "info" } else { "warn" };
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(options.log.as_deref().unwrap_or(default))?)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_messages_are_logged_at_no_level() {
+        for wanted in ["trace", "info,rmcp=trace", "rmcp::service=debug,warn", "debug"] {
+            let directives = filter(wanted).expect("a filter").to_string();
+            let of_rmcp: Vec<&str> = directives.split(',').filter(|one| one.starts_with("rmcp")).collect();
+            assert_eq!(of_rmcp, ["rmcp=warn"], "{wanted}: {directives}");
+        }
+        assert!(filter("bogus=zz=1").is_err());
+    }
 }

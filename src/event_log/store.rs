@@ -54,6 +54,9 @@ pub trait LogStore: Send + Sync + 'static {
     /// The workspaces that have events, oldest first.
     fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>>;
 
+    /// The workspaces of which anything is stored, be it without a head: what a check of the whole log looks at.
+    fn traces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>>;
+
     /// The head of a workspace's log; an empty one for a workspace without events.
     fn head(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Head, LogError>>;
 

@@ -81,7 +81,10 @@ impl EventLog {
         };
         let first_bad = match self.walk(&mut walk, head.as_ref(), progress).await? {
             Some(bad) => Some(bad),
-            None => self.compare_claims(&walk).await?,
+            None => match self.find_beyond(&walk).await? {
+                Some(bad) => Some(bad),
+                None => self.compare_claims(&walk).await?,
+            },
         };
         let root = walk.frontier.root().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(WorkspaceVerification { id: workspace, size: walk.frontier.size(), root, first_bad })
@@ -144,25 +147,27 @@ impl EventLog {
             Some(head) if size > 0 && head.recorded_at != walk.recorded_at => {
                 Ok(Some(bad(size, "the head's time is not that of the last event")))
             }
-            Some(_) => self.find_behind_head(walk.workspace, size).await,
+            Some(_) => Ok(None),
         }
     }
 
-    /// Finds an event that stands behind the head: the head was set back.
-    async fn find_behind_head(&self, workspace: WorkspaceId, size: u64) -> Result<Option<BadPosition>, LogError> {
-        let next = match self.store.events(workspace, EventRange::After(size), 1).await {
-            Ok(next) => next.first().map(|event| event.placed.position),
-            Err(LogError::Damaged(_)) => Some(size + 1),
-            Err(error) => return Err(error),
+    /// Looks for events outside of what the head counts: before the first position, or behind the last.
+    async fn find_beyond(&self, walk: &Walk) -> Result<Option<BadPosition>, LogError> {
+        let size = walk.frontier.size();
+        let is_empty = |page: Result<Vec<StoredEvent>, LogError>| match page {
+            Ok(page) => Ok(page.is_empty()),
+            Err(LogError::Damaged(_)) => Ok(false),
+            Err(error) => Err(error),
         };
-        // Read after the event: one that was appended while we looked has moved the head with it.
-        let head = match self.store.head(workspace).await {
-            Err(LogError::Damaged(_)) => return Ok(None),
-            head => head?.frontier.size(),
-        };
-        Ok(next
-            .filter(|position| *position > head)
-            .map(|position| bad(position, "the event stands behind the head of the log")))
+        if !is_empty(self.store.events(walk.workspace, EventRange::Before(1), 1).await)? {
+            return Ok(Some(bad(1, "an event stands before the first position")));
+        }
+        if is_empty(self.store.events(walk.workspace, EventRange::After(size), 1).await)? {
+            return Ok(None);
+        }
+        // An event that was appended meanwhile moved the head in the same transaction, so a head asked for now knows of it.
+        let known = self.store.head(walk.workspace).await?.frontier.size();
+        Ok((known == size).then(|| bad(size + 1, "the event stands behind the head of the log")))
     }
 
     /// Unseals a page and follows its claims.

@@ -30,6 +30,25 @@ async fn nobody_gets_in_without_a_valid_token_on_any_transport() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_when_its_token_is_revoked_learns_nothing_more() {
+    let doors = doors();
+    let meta = serde_json::json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}});
+    let params = serde_json::json!({"_meta": meta, "name": "get_workspace", "arguments": {"hang": true}});
+    let request = serde_json::json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params});
+    let headers =
+        [GOOD, ("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "get_workspace")];
+    let revoking = async {
+        doors.server.calls.running(|running| *running == 1).await;
+        doors.backend.revoke("good");
+        doors.server.gate.watch.look().await;
+    };
+    let (response, ()) = tokio::join!(doors.send(Method::POST, "/mcp", &headers, Some(request)), revoking);
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+}
+
 #[tokio::test]
 async fn every_place_for_a_token_opens_the_door_and_url_tokens_can_be_switched_off() {
     let places: [(&str, &[(&str, &str)]); 4] = [

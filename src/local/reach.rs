@@ -102,7 +102,14 @@ impl Reach {
         }
         let unreachable = match ServerFile::read(&self.folder) {
             Some(file) => match UnixStream::connect(&file.socket).await {
-                Ok(stream) => return open(connection(stream), opening).await,
+                Ok(stream) => {
+                    let opened = open(connection(stream), opening).await;
+                    if opened.is_ok() {
+                        // Whoever asked for the folder has it: when it ends, nobody is waited for.
+                        self.restrained_until = None;
+                    }
+                    return opened;
+                }
                 Err(error) => error,
             },
             None => io::ErrorKind::NotFound.into(),

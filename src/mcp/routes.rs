@@ -61,19 +61,24 @@ impl Door {
             Ok(access) => access,
             Err(problem) => return refusal::problem(&problem),
         };
-        let standing = match parts.method {
+        let watched = match parts.method {
             Method::GET => match self.gate.watch.open(&caller.token) {
-                Some(watched) => Some(watched),
+                Some(watched) => watched,
                 None => return too_many_streams(),
             },
-            _ => None,
+            _ => self.gate.watch.answer(&caller.token),
         };
-        match self.streamable.handle(Request::from_parts(parts, body), access).await {
+        // Without a session rmcp gives no response before the call's answer: a call that waits must not outlive its token.
+        let outcome = tokio::select! {
+            outcome = self.streamable.handle(Request::from_parts(parts, body), access) => outcome,
+            () = watched.revoked().cancelled() => {
+                return refusal::unauthenticated(true, "the token is unknown, expired or revoked");
+            }
+        };
+        match outcome {
             Outcome::UnknownSession => refusal::not_found("there is no such session; initialize again"),
             Outcome::Full => refusal::too_many("this token has too many open sessions", SESSION_WAIT),
-            Outcome::Answered(response) if is_event_stream(response.headers()) => {
-                end_when_revoked(response, standing.unwrap_or_else(|| self.gate.watch.answer(&caller.token)))
-            }
+            Outcome::Answered(response) if is_event_stream(response.headers()) => end_when_revoked(response, watched),
             Outcome::Answered(response) => response,
         }
     }

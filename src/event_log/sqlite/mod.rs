@@ -85,6 +85,10 @@ impl LogStore for SqliteLog {
         read::workspaces(&self.readers).boxed()
     }
 
+    fn traces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>> {
+        read::traces(&self.readers).boxed()
+    }
+
     fn head(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Head, LogError>> {
         async move { read::head(&mut *self.readers.acquire().await?, workspace).await }.boxed()
     }

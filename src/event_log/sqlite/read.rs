@@ -21,6 +21,32 @@ pub(super) async fn workspaces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>,
     Ok(rows.into_iter().map(|(workspace,)| WorkspaceId(workspace)).collect())
 }
 
+pub(super) async fn traces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>, LogError> {
+    // From one workspace to the next through the primary keys, instead of over all their rows.
+    let rows: Vec<(Uuid,)> = sqlx::query_as(
+        "with recursive
+         of_events (workspace) as (
+             select min(workspace) from events
+             union all
+             select (select min(e.workspace) from events e where e.workspace > o.workspace)
+             from of_events o where o.workspace is not null
+         ),
+         of_claims (workspace) as (
+             select min(workspace) from claims
+             union all
+             select (select min(c.workspace) from claims c where c.workspace > o.workspace)
+             from of_claims o where o.workspace is not null
+         )
+         select workspace from heads
+         union select workspace from of_events where workspace is not null
+         union select workspace from of_claims where workspace is not null
+         order by 1",
+    )
+    .fetch_all(readers)
+    .await?;
+    Ok(rows.into_iter().map(|(workspace,)| WorkspaceId(workspace)).collect())
+}
+
 pub(super) async fn head(connection: &mut SqliteConnection, workspace: WorkspaceId) -> Result<Head, LogError> {
     let row: Option<(i64, i64, Vec<u8>)> =
         sqlx::query_as("select position, recorded_at, frontier from heads where workspace = $1")
