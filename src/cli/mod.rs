@@ -66,11 +66,12 @@ fn exit_code(problem: &Problem) -> ExitCode {
     }
 }
 
-/// What is logged. Below warnings rmcp writes whole messages, with people's names and words in them: those are never logged.
+/// What is logged. rmcp writes whole messages, with people's names and words in them, and quotes callers in its warnings: of it only
+/// errors are logged.
 fn filter(wanted: &str) -> Result<EnvFilter, Problem> {
     let unreadable =
         |error: &dyn std::fmt::Display| Problem::invalid("log", error.to_string()).hint("for example: --log info");
-    let quiet = "rmcp=warn".parse().map_err(|error| unreadable(&error))?;
+    let quiet = "rmcp=error".parse().map_err(|error| unreadable(&error))?;
     let wanted: Vec<&str> = wanted.split(',').filter(|one| !one.trim_start().starts_with("rmcp")).collect();
     Ok(EnvFilter::try_new(wanted.join(",")).map_err(|error| unreadable(&error))?.add_directive(quiet))
 }

@@ -20,8 +20,6 @@ use crate::event_log::sealing::MasterKey;
 use crate::event_log::store::{EventRange, LogStore, Snapshot};
 use tampering::tampering_is_found_with_its_position;
 
-mod tampering;
-
 /// A database under test: opened in a folder of its own, and reachable for tampering.
 trait Subject {
     async fn open(folder: &Path) -> Arc<dyn LogStore>;
