@@ -212,7 +212,8 @@ impl LogStore for SqliteLog {
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>> {
         async move {
             let mut writer = self.writer.lock().await;
-            write::property(writer.as_mut().ok_or(LogError::Closed)?, name, value).await
+            let done = write::property(writer.connection().await?, name, value).await;
+            writer.settled(done)
         }
         .boxed()
     }
