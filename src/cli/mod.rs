@@ -96,7 +96,7 @@ mod tests {
         for wanted in ["trace", "info,rmcp=trace", "rmcp::service=debug,warn", "debug"] {
             let directives = filter(wanted).expect("a filter").to_string();
             let of_rmcp: Vec<&str> = directives.split(',').filter(|one| one.starts_with("rmcp")).collect();
-            assert_eq!(of_rmcp, ["rmcp=warn"], "{wanted}: {directives}");
+            assert_eq!(of_rmcp, ["rmcp=error"], "{wanted}: {directives}");
         }
         assert!(filter("bogus=zz=1").is_err());
     }
