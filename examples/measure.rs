@@ -26,6 +26,8 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 const PHASE: Duration = Duration::from_secs(5);
 /// Tags that contacts are given, one by one.
 const TAGS: usize = 200;
+/// Contacts that are met again and again.
+const KNOWN_CONTACTS: usize = 5_000;
 
 async fn call(app: &Arc<App>, caller: &Caller, name: &str, arguments: Value) -> Outcome<Value> {
     let arguments: Map<String, Value> = serde_json::from_value(arguments)?;
@@ -79,7 +81,13 @@ fn report(what: &str, took: Duration, mut latencies: Vec<Duration>) {
     println!("{what}: {rate:.0}/s, p50 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.99));
 }
 
-async fn through_operations(app: &Arc<App>, caller: &Caller, pairs: &Arc<Pairs>, callers: usize) -> Outcome<()> {
+async fn through_operations(
+    app: &Arc<App>,
+    caller: &Caller,
+    pairs: &Arc<Pairs>,
+    callers: usize,
+    which: &str,
+) -> Outcome<()> {
     let began = Instant::now();
     let tasks = (0..callers).map(|_| {
         let (app, caller, pairs) = (Arc::clone(app), caller.clone(), Arc::clone(pairs));
@@ -96,7 +104,7 @@ async fn through_operations(app: &Arc<App>, caller: &Caller, pairs: &Arc<Pairs>,
     });
     let latencies: Outcome<Vec<Vec<Duration>>> = try_join_all(tasks).await?.into_iter().collect();
     report(
-        &format!("add_contact_tags through the operations, {callers} callers"),
+        &format!("add_contact_tags through the operations, {callers} callers, {which}"),
         began.elapsed(),
         latencies?.concat(),
     );
@@ -215,8 +223,13 @@ async fn main() -> Outcome<()> {
     println!("memory, idle: {:.1} MiB", resident_mib()?);
     let caller = Caller::local(workspace);
     let pairs = Arc::new(fill(&app, &caller, contacts).await?);
+    // Every contact once: the states come from the log.
+    through_operations(&app, &caller, &pairs, 64, "contacts from the log").await?;
+    // A few contacts again and again: the states are in memory.
+    let known = pairs.contacts.iter().take(KNOWN_CONTACTS).cloned().collect();
+    let pairs = Arc::new(Pairs { contacts: known, tags: pairs.tags.clone(), next: AtomicUsize::new(0) });
     for callers in [1, 64, 512] {
-        through_operations(&app, &caller, &pairs, callers).await?;
+        through_operations(&app, &caller, &pairs, callers, "contacts in memory").await?;
     }
 
     let new = NewToken {

@@ -2,6 +2,7 @@
 
 use aggregates::token::{Permission, Scope};
 use chatbotx::app::Caller;
+use chatbotx::channels::webchat::OutgoingMessages;
 use chatbotx::problem::Code;
 use serde_json::{Value, json};
 
@@ -123,4 +124,52 @@ async fn a_token_does_what_its_permission_and_scopes_allow() {
     assert_eq!(whole["conversations"][0]["lastMessage"], "Hello");
     let workspace = call_as(&program.app, &people, "get_workspace", json!({})).await.expect("open to every token");
     assert_eq!(workspace["workspace"]["token"]["scopes"], json!(["contacts:read"]));
+}
+
+#[tokio::test]
+async fn a_cursor_that_the_log_has_not_reached_loses_nothing() {
+    let program = Program::start().await;
+    let visitor = program.visitor("Ana").await;
+    says(&visitor, "one", "Hello").await;
+    let contact = format!("webchat:{}", visitor.visitor.id());
+    // As after a backup was restored: the visitor has seen more than the log knows.
+    let mut outgoing = OutgoingMessages::after(visitor, 1_000_000);
+    let sent = program.done("send_message", json!({"contactId": contact, "text": "Hi"})).await;
+    let message = outgoing.next().await.expect("readable").expect("not the end");
+    assert_eq!(json!(message.id), sent["message"]["id"]);
+}
+
+#[tokio::test]
+async fn a_visitor_who_listens_before_writing_hears_the_first_answer() {
+    let program = Program::start().await;
+    let visitor = program.visitor("Ana").await;
+    let mut outgoing = OutgoingMessages::after(visitor.clone(), 0);
+    let listening = tokio::spawn(async move { outgoing.next().await.expect("readable").expect("not the end") });
+    says(&visitor, "one", "Hello").await;
+    let contact = format!("webchat:{}", visitor.visitor.id());
+    let sent = program.done("send_message", json!({"contactId": contact, "text": "Hi"})).await;
+    let message = listening.await.expect("no panic");
+    assert_eq!(json!(message.id), sent["message"]["id"]);
+}
+
+#[tokio::test]
+async fn waiting_ends_in_time_however_much_does_not_fit() {
+    let program = Program::start().await;
+    let visitor = program.visitor("Ana").await;
+    let contact = program.done("create_contact", json!({"firstName": "Eva"})).await["contact"]["id"].clone();
+    for number in 0..60 {
+        says(&visitor, &format!("m{number}"), "again").await;
+    }
+    let head = program.head().await;
+    let none = program
+        .done(
+            "wait_for_events",
+            json!({"after": 0, "contactId": contact, "types": ["ContactTagsAdded"], "timeoutMs": 0}),
+        )
+        .await;
+    assert_eq!((none["items"].clone(), none["nextAfter"].clone()), (json!([]), json!(head)));
+    let eva = program.done("wait_for_events", json!({"after": 0, "contactId": contact, "timeoutMs": 0})).await;
+    assert_eq!(eva["items"].as_array().map(Vec::len), Some(1), "{eva}");
+    let listed = program.done("list_events", json!({"contactId": contact})).await;
+    assert_eq!((listed["items"].as_array().map(Vec::len), listed["examined"].clone()), (Some(1), json!(1)));
 }

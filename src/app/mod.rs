@@ -12,10 +12,11 @@ mod transaction;
 mod unit_of_work;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aggregates::Recorded;
 use aggregates::claim::Claim;
-use aggregates::ids::WorkspaceId;
+use aggregates::ids::{ContactId, WorkspaceId};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,9 @@ use crate::event_log::EventLog;
 use crate::event_log::append::LogEntry;
 use crate::event_log::store::EventRange;
 use crate::problem::Problem;
+
+/// How long a failed write is told of.
+const FAILURE_REMEMBERED: Duration = Duration::from_secs(10);
 
 /// The running program, shared by every door.
 pub struct App {
@@ -85,7 +89,7 @@ impl App {
         Ok(self.log.head(workspace).await?)
     }
 
-    /// Up to `limit` events of the workspace. With `after`: those behind it, oldest first. Otherwise those before `before` (or the head),
+    /// Up to `limit` events of the workspace, of one contact when `subject` names it. With `after`: those behind it, oldest first. Otherwise those before `before` (or the head),
     /// newest first. With both: behind `after` and before `before`, oldest first.
     ///
     /// # Errors
@@ -93,13 +97,21 @@ impl App {
     pub async fn log_page(
         &self,
         workspace: WorkspaceId,
+        subject: Option<ContactId>,
         after: Option<u64>,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Arc<Recorded>>, Problem> {
-        let mut entries: Vec<LogEntry> = match after {
-            Some(after) => self.log.entries_after(workspace, after, limit).await?,
-            None => self.log.entries(workspace, EventRange::Before(before.unwrap_or(u64::MAX)), limit).await?,
+        let end = before.unwrap_or(u64::MAX);
+        let mut entries: Vec<LogEntry> = match (after, subject) {
+            (Some(after), None) => self.log.entries_after(workspace, after, limit).await?,
+            (None, None) => self.log.entries(workspace, EventRange::Before(end), limit).await?,
+            (Some(after), Some(contact)) => {
+                self.log.entries(workspace, EventRange::SubjectAfter(contact.0, after), limit).await?
+            }
+            (None, Some(contact)) => {
+                self.log.entries(workspace, EventRange::SubjectBefore(contact.0, end), limit).await?
+            }
         };
         if let (Some(_), Some(before)) = (after, before) {
             entries.retain(|entry| entry.recorded.position < before);
@@ -128,9 +140,17 @@ impl App {
         }
     }
 
-    /// Whether the read tables of any workspace stand still.
+    /// What keeps the program from working as it should, for people; nothing when all is well. A write that failed counts for 10 s:
+    /// then the next one may try.
     #[must_use]
-    pub fn tables_stand_still(&self) -> bool {
-        self.projector.stands_still()
+    pub fn troubles(&self) -> Vec<&'static str> {
+        let mut troubles = Vec::new();
+        if self.log.failed_at().is_some_and(|at| at.elapsed() < FAILURE_REMEMBERED) {
+            troubles.push("the event log cannot be written");
+        }
+        if self.projector.stands_still() {
+            troubles.push("read tables stand still");
+        }
+        troubles
     }
 }

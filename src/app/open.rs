@@ -1,6 +1,7 @@
 //! How the program begins and ends: databases opened, tasks started, and all of it in reverse.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ impl App {
             return Err(Problem::new(Code::Unavailable, "there is an event log, but not its master.key")
                 .hint("put the master.key that belongs to it into the data folder"));
         }
+        make_private(&options.data).map_err(|error| failed("the data folder", &error))?;
         let master = MasterKey::open(&key).map_err(|error| failed("the master key", &error))?;
         let log = EventLog::open_sqlite(&file, Arc::new(master), Arc::clone(&clock))
             .await
@@ -96,6 +98,18 @@ impl App {
         self.log.store().close().await;
         self.projector.tables().close().await;
     }
+}
+
+/// Takes from others what they could read of the databases; new files are private by the process's mask.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_database = entry.file_name().to_string_lossy().contains(".db");
+        if is_database && entry.file_type()?.is_file() {
+            std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(())
 }
 
 async fn keep_house(app: Arc<App>) {

@@ -63,18 +63,17 @@ impl App {
     }
 
     async fn load_from_log<R: Root>(&self, workspace: WorkspaceId, id: Uuid) -> Result<CachedState, LogError> {
-        // Only a contact's own state holds personal data, so the contact's key is the one that opens it.
-        let subject = Some(id);
-        let (mut sequence, mut state) = match self.log.snapshot(workspace, id, subject, R::SNAPSHOT_VERSION).await? {
-            Some((sequence, state)) => match serde_json::from_value::<R>(state) {
-                Ok(state) => (sequence, state),
-                Err(_) => (0, R::default()),
-            },
-            None => (0, R::default()),
-        };
+        // Most streams are short: their events are read at once, and only a long one is worth the look for a snapshot.
+        let mut page = self.log.entries(workspace, EventRange::Stream(id, 0), EVENTS_PER_SNAPSHOT).await?;
+        let (mut sequence, mut state) = (0, R::default());
+        if page.len() == EVENTS_PER_SNAPSHOT
+            && let Some(kept) = self.kept_snapshot::<R>(workspace, id).await?
+        {
+            (sequence, state) = kept;
+            page = self.log.entries(workspace, EventRange::Stream(id, sequence), PAGE).await?;
+        }
         let mut folded = 0;
-        loop {
-            let page = self.log.entries(workspace, EventRange::Stream(id, sequence), PAGE).await?;
+        while !page.is_empty() {
             for entry in &page {
                 if entry.recorded.event.stream_type() != R::STREAM {
                     return Ok(CachedState { state: Arc::new(R::default()), sequence: 0 });
@@ -85,14 +84,21 @@ impl App {
                 state.apply(event);
             }
             folded += page.len();
-            if page.len() < PAGE {
+            if page.len() < EVENTS_PER_SNAPSHOT {
                 break;
             }
+            page = self.log.entries(workspace, EventRange::Stream(id, sequence), PAGE).await?;
         }
         if folded >= EVENTS_PER_SNAPSHOT {
             self.keep_snapshot(workspace, id, sequence, &state).await;
         }
         Ok(CachedState { state: Arc::new(state), sequence })
+    }
+
+    async fn kept_snapshot<R: Root>(&self, workspace: WorkspaceId, id: Uuid) -> Result<Option<(u64, R)>, LogError> {
+        // Only a contact's own state holds personal data, so the contact's key is the one that opens it.
+        let kept = self.log.snapshot(workspace, id, Some(id), R::SNAPSHOT_VERSION).await?;
+        Ok(kept.and_then(|(sequence, state)| Some((sequence, serde_json::from_value(state).ok()?))))
     }
 
     async fn keep_snapshot<R: Root>(&self, workspace: WorkspaceId, id: Uuid, sequence: u64, state: &R) {

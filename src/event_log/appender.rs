@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::append::{AppendUnit, Appended, LogEntry, LogError, Refusal};
 use super::event_stream::EventStream;
@@ -29,14 +30,21 @@ struct Pending {
 #[derive(Clone)]
 pub struct Appender {
     queue: mpsc::Sender<Pending>,
+    failed_at: watch::Receiver<Option<Instant>>,
 }
 
 impl Appender {
     /// Starts the task. It ends when every [`Appender`] is gone.
     pub fn start(store: Arc<dyn LogStore>, stream: Arc<EventStream>, clock: Arc<dyn Clock>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_UNITS);
-        tokio::spawn(run(waiting, store, stream, clock));
-        Self { queue }
+        let (failures, failed_at) = watch::channel(None);
+        tokio::spawn(run(waiting, store, stream, clock, failures));
+        Self { queue, failed_at }
+    }
+
+    /// When the log could last not be written, unless a later write succeeded.
+    pub fn failed_at(&self) -> Option<Instant> {
+        *self.failed_at.borrow()
     }
 
     /// Appends a unit; answers when it is on disk, or refused.
@@ -58,6 +66,7 @@ async fn run(
     store: Arc<dyn LogStore>,
     stream: Arc<EventStream>,
     clock: Arc<dyn Clock>,
+    failures: watch::Sender<Option<Instant>>,
 ) {
     while let Some(first) = waiting.recv().await {
         let mut bytes = first.unit.size_bytes();
@@ -72,6 +81,8 @@ async fn run(
             batch.into_iter().map(|pending| (pending.unit, pending.answer)).unzip();
         let outcomes = append_or_split(&*store, &units, clock.now()).await;
         stream.publish(entries(units, &outcomes));
+        let failed = outcomes.iter().any(Result::is_err);
+        failures.send_if_modified(|at| std::mem::replace(at, failed.then(Instant::now)).is_some() || failed);
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // Whoever gave up waiting finds what was done under the idempotency key.
             let _gone = answer.send(outcome);
@@ -111,20 +122,23 @@ async fn append_or_split(store: &dyn LogStore, units: &[AppendUnit], now: i64) -
     outcomes
 }
 
-/// After a lost answer to a commit: finds the batch's events in the log by their ids. All or nothing, since the batch was one
-/// transaction; nothing when it cannot be told.
+/// After a lost answer to a commit: looks for the batch's events by their ids. The batch was one transaction, so one event that is
+/// there proves it, and then every unit whose events are not there was refused: it is told to decide again. Nothing when no event is
+/// there, or when it cannot be told.
 async fn find_committed(store: &dyn LogStore, units: &[AppendUnit]) -> Option<BatchAnswers> {
-    let mut answers = Vec::with_capacity(units.len());
+    let mut answers: BatchAnswers = Vec::with_capacity(units.len());
     for unit in units {
         let mut events = Vec::with_capacity(unit.events.len());
         for event in &unit.events {
             let stream = store.events(unit.workspace, EventRange::Stream(event.stream_id, 0), usize::MAX).await.ok()?;
-            events.push(stream.into_iter().find(|stored| stored.id == event.id)?.placed);
+            events.extend(stream.into_iter().find(|stored| stored.id == event.id).map(|stored| stored.placed));
         }
-        let position = events.last()?.position;
-        answers.push(Ok(Appended { position, events }));
+        answers.push(match events.last() {
+            Some(last) if events.len() == unit.events.len() => Ok(Appended { position: last.position, events }),
+            _ => Err(Refusal::Conflict { stream_id: unit.workspace.0 }),
+        });
     }
-    Some(answers)
+    answers.iter().any(Result::is_ok).then_some(answers)
 }
 
 /// What was written, in the order of the positions, for those who listen.

@@ -96,6 +96,12 @@ impl EventLog {
         self.appender.append(unit).await
     }
 
+    /// When the log could last not be written, unless a later write succeeded.
+    #[must_use]
+    pub fn failed_at(&self) -> Option<tokio::time::Instant> {
+        self.appender.failed_at()
+    }
+
     /// The position of the last event of a workspace, 0 without events.
     ///
     /// # Errors

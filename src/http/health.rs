@@ -13,6 +13,7 @@ use serde_json::json;
 use super::gate::Gate;
 use super::peer::{Peer, is_local};
 use super::{metrics, refusal};
+use crate::mcp::Backend;
 
 /// What the program is doing as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,21 +65,27 @@ impl Readiness {
 
 #[derive(Clone)]
 struct Health {
+    backend: Arc<dyn Backend>,
     gate: Arc<Gate>,
     readiness: Arc<Readiness>,
 }
 
 /// `/healthz`, `/readyz`, `/metrics`.
-pub fn routes(gate: Arc<Gate>, readiness: Arc<Readiness>) -> Router {
+pub fn routes(backend: Arc<dyn Backend>, gate: Arc<Gate>, readiness: Arc<Readiness>) -> Router {
     Router::new()
         .route("/healthz", get(async || Json(json!({"status": "alive"}))))
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
-        .with_state(Health { gate, readiness })
+        .with_state(Health { backend, gate, readiness })
 }
 
 async fn ready(State(health): State<Health>) -> Response {
     let phase = health.readiness.phase();
+    let troubles = health.backend.troubles();
+    if phase == Phase::Ready && !troubles.is_empty() {
+        let body = json!({"status": "failing", "troubles": troubles});
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    }
     let status = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({"status": phase.name()}))).into_response()
 }

@@ -56,11 +56,17 @@ impl Server {
         let gate = Gate::new(Arc::clone(&backend), settings);
         let calls = Arc::new(Calls::new(&settings.limits));
         let streams_end = CancellationToken::new();
-        let door = Door::new(backend, Arc::clone(&gate), Arc::clone(&calls), settings.limits, streams_end.clone());
+        let door = Door::new(
+            Arc::clone(&backend),
+            Arc::clone(&gate),
+            Arc::clone(&calls),
+            settings.limits,
+            streams_end.clone(),
+        );
         let front = Front::new(settings, Arc::clone(&readiness));
         // What is not routed is not there. That includes OAuth discovery: a client that finds it ignores the token it was given.
         let router = mcp::routes(door)
-            .merge(health::routes(Arc::clone(&gate), Arc::clone(&readiness)))
+            .merge(health::routes(backend, Arc::clone(&gate), Arc::clone(&readiness)))
             .merge(more)
             .fallback(async || refusal::not_found("there is nothing at this address"))
             .layer(from_fn_with_state(front, guard));

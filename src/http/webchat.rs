@@ -3,9 +3,10 @@
 //! It is open to the public by its nature: anybody may become a visitor. What a visitor may do is bounded here, by address and by
 //! visitor, apart from the limits of tokens.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aggregates::ids::MessageId;
@@ -20,7 +21,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -39,6 +40,8 @@ const VISITORS_PER_ADDRESS: u32 = 100;
 const WRITES_PER_VISITOR: u32 = 200;
 /// Visitors' streams that may be open at a time.
 const STREAMS: usize = 4_096;
+/// Streams from one address that may be open at a time: offices share one.
+const STREAMS_PER_ADDRESS: usize = 256;
 /// A comment is sent after this time without a message, so that nobody on the way takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -49,6 +52,39 @@ struct Door {
     visitors: RateWindow<IpAddr>,
     writes: RateWindow<String>,
     streams: Arc<Semaphore>,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// A place among the streams, given back when it is dropped.
+struct Place {
+    _stream: OwnedSemaphorePermit,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    address: IpAddr,
+}
+
+impl Place {
+    fn take(door: &Door, address: IpAddr) -> Option<Self> {
+        let stream = Arc::clone(&door.streams).try_acquire_owned().ok()?;
+        let mut open = door.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = open.entry(address).or_default();
+        if *number >= STREAMS_PER_ADDRESS {
+            return None;
+        }
+        *number += 1;
+        Some(Self { _stream: stream, by_address: Arc::clone(&door.by_address), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = open.get_mut(&self.address) {
+            *number -= 1;
+            if *number == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
 }
 
 /// The routes; `stop` ends the event streams.
@@ -59,6 +95,7 @@ pub fn routes(app: Arc<App>, stop: CancellationToken) -> Router {
         visitors: RateWindow::new(VISITORS_PER_ADDRESS),
         writes: RateWindow::new(WRITES_PER_VISITOR),
         streams: Arc::new(Semaphore::new(STREAMS)),
+        by_address: Arc::default(),
     };
     Router::new()
         .route("/webchat/{account}/visitors", post(create_visitor))
@@ -195,6 +232,7 @@ async fn receipt(
 async fn events(
     State(door): State<Arc<Door>>,
     Path(account): Path<String>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let session = session(&door, &account, &headers).await?;
@@ -204,9 +242,8 @@ async fn events(
             Problem::invalid("Last-Event-ID", "must be the id of an event of this stream, a whole number")
         })?,
     };
-    let place = Arc::clone(&door.streams)
-        .try_acquire_owned()
-        .map_err(|_| Refused(refusal::too_many("too many visitors listen at this moment", Duration::from_secs(5))))?;
+    let place = Place::take(&door, address)
+        .ok_or_else(|| Refused(refusal::too_many("too many visitors listen at this moment", Duration::from_secs(5))))?;
     let mut messages = OutgoingMessages::after(session, cursor);
     let stop = door.stop.clone();
     let stream = async_stream::stream! {

@@ -22,6 +22,11 @@ pub trait Backend: Send + Sync + 'static {
         options: CallOptions,
         arguments: Map<String, Value>,
     ) -> BoxFuture<'static, Result<Value, Problem>>;
+
+    /// What keeps it from working as it should, for people; nothing when all is well.
+    fn troubles(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 impl Backend for App {
@@ -37,5 +42,9 @@ impl Backend for App {
         arguments: Map<String, Value>,
     ) -> BoxFuture<'static, Result<Value, Problem>> {
         Box::pin(operation.call(self, caller, options, arguments))
+    }
+
+    fn troubles(&self) -> Vec<&'static str> {
+        self.troubles()
     }
 }

@@ -82,10 +82,11 @@ async fn carry_out<M: Mutation>(
     let members = arguments::take_call_members(&mut arguments);
     // A bridge that repeats a call after a break repeats its id: without a key of the caller's own that is the key.
     let by_request = || options.request_id.as_ref().map(|id| format!("request:{id}"));
-    let idempotency_key = members.idempotency_key.or(options.idempotency_key).or_else(by_request);
-    if idempotency_key.as_ref().is_some_and(|key| !(1..=255).contains(&key.chars().count())) {
+    let own_key = members.idempotency_key.or(options.idempotency_key);
+    if own_key.as_ref().is_some_and(|key| !(1..=255).contains(&key.chars().count())) {
         return Err(Problem::invalid("idempotencyKey", "must be a text of 1 to 255 characters"));
     }
+    let idempotency_key = own_key.or_else(by_request);
     let request = TransactionRequest {
         operation: M::FACTS.name,
         request_id: options.request_id.unwrap_or_else(|| format!("req_{}", Uuid::now_v7().simple())),

@@ -127,7 +127,7 @@ impl Query for ListEvents {
         let mut items = Items::new(MAX_BYTES - ENVELOPE_BYTES);
         let (mut examined, mut last) = (0, None);
         'pages: loop {
-            let page = call.app.log_page(call.caller.workspace, after, before, PAGE).await?;
+            let page = call.app.log_page(call.caller.workspace, filter.contact, after, before, PAGE).await?;
             let ended = page.len() < PAGE;
             for recorded in page {
                 if items.len() as u64 == self.paging.limit() || examined == MAX_EXAMINED {
@@ -218,18 +218,27 @@ impl Query for WaitForEvents {
         let limit = usize::from(self.limit.unwrap_or(50));
         let mut items = Items::new(MAX_BYTES - ENVELOPE_BYTES);
         let mut until = deadline;
+        let mut examined = 0;
         loop {
-            let page = call.app.log_page(workspace, Some(next_after), None, PAGE).await?;
+            // Before the page: what is written after it is looked for the next time.
+            let head = call.app.head(workspace).await?;
+            let page = call.app.log_page(workspace, filter.contact, Some(next_after), None, PAGE).await?;
             let (found, ended) = (items.len(), page.len() < PAGE);
             let full = take(&mut items, &mut next_after, limit, &filter, &page)?;
             if items.len() > found {
                 // Every event that fits begins the quiet time anew.
                 until = deadline.min(Instant::now() + Duration::from_millis(self.settle_ms));
             }
-            if full || (ended && (Instant::now() >= until || call.app.stopping().is_cancelled())) {
+            examined += page.len();
+            if full || examined >= MAX_EXAMINED {
                 break;
             }
             if ended {
+                // Nothing of the rest fits: of a contact's events it is known without looking at the others.
+                next_after = next_after.max(head);
+                if Instant::now() >= until || call.app.stopping().is_cancelled() {
+                    break;
+                }
                 call.app.wait_beyond(workspace, next_after, until).await?;
             }
         }

@@ -141,7 +141,7 @@ impl GetMessageStatus {
     async fn moves(&self, call: &Call, mut position: u64, deadline: Instant) -> Result<bool, Problem> {
         let workspace = call.caller.workspace;
         loop {
-            let page = call.app.log_page(workspace, Some(position), None, PAGE).await?;
+            let page = call.app.log_page(workspace, None, Some(position), None, PAGE).await?;
             if page.iter().any(|recorded| recorded.stream_id == self.message_id.0) {
                 return Ok(true);
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use aggregates::contact::identity_claim;
+use aggregates::contact::{self, Identity, identity_claim};
 use aggregates::ids::{ContactId, MessageId};
 use aggregates::message::{Event, OutboundMessage};
 use serde::Serialize;
@@ -50,14 +50,17 @@ pub struct OutgoingMessages {
     cursor: u64,
     /// The visitor's past is read through the index of its contact; the present from the log as it comes.
     caught_up: bool,
+    /// Up to here no event made the visitor somebody's contact.
+    nobody_until: Option<u64>,
     waiting: VecDeque<Outgoing>,
 }
 
 impl OutgoingMessages {
-    /// Messages behind `cursor`; 0 = from the first one.
+    /// Messages behind `cursor`; 0 = from the first one. A cursor that the log has not reached is of another log, such as one that a
+    /// backup has replaced since: then everything is told again, rather than something never.
     #[must_use]
     pub const fn after(session: Session, cursor: u64) -> Self {
-        Self { session, contact: None, cursor, caught_up: false, waiting: VecDeque::new() }
+        Self { session, contact: None, cursor, caught_up: false, nobody_until: None, waiting: VecDeque::new() }
     }
 
     /// The next message; waits for it. Nothing when the program ends.
@@ -89,6 +92,9 @@ impl OutgoingMessages {
         if !self.caught_up {
             // The head first: what is written after it is met on the way from it.
             let head = log.head(workspace).await?;
+            if self.cursor > head {
+                self.cursor = 0;
+            }
             let range = EventRange::SubjectAfter(contact.0, self.cursor);
             let page = log.entries(workspace, range, PAGE).await?;
             self.take(&page);
@@ -103,10 +109,36 @@ impl OutgoingMessages {
         Ok(!page.is_empty())
     }
 
+    /// Looks whether the visitor is somebody's contact by now: once by its claim, then in what is new in the log, so that thousands of
+    /// visitors who wait cost no query at each commit.
     async fn find_contact(&mut self) -> Result<bool, Problem> {
-        let identity = identity_claim(self.session.account.id, self.session.visitor.id());
-        self.contact = self.session.app.claim_owner(self.session.account.workspace, &identity).await?.map(ContactId);
-        Ok(self.contact.is_some())
+        let log = Arc::clone(self.session.app.log());
+        let (workspace, account) = (self.session.account.workspace, self.session.account.id);
+        let Some(until) = self.nobody_until else {
+            self.nobody_until = Some(log.head(workspace).await?);
+            let identity = identity_claim(account, self.session.visitor.id());
+            self.contact = self.session.app.claim_owner(workspace, &identity).await?.map(ContactId);
+            return Ok(true);
+        };
+        let page = log.entries_after(workspace, until, PAGE).await?;
+        for entry in &page {
+            let recorded = &entry.recorded;
+            self.nobody_until = Some(recorded.position);
+            let identity = match &recorded.event {
+                aggregates::Event::Contact(contact::Event::ContactCreated { identity, .. }) => identity.as_ref(),
+                aggregates::Event::Contact(contact::Event::ContactIdentityConnected { identity }) => Some(identity),
+                _ => None,
+            };
+            let is_visitor = |identity: &&Identity| {
+                identity.account == account
+                    && identity.user.known().is_some_and(|user| user == self.session.visitor.id())
+            };
+            if identity.filter(is_visitor).is_some() {
+                self.contact = Some(ContactId(recorded.stream_id));
+                return Ok(true);
+            }
+        }
+        Ok(!page.is_empty())
     }
 
     fn take(&mut self, page: &[LogEntry]) {
