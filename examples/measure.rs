@@ -225,9 +225,9 @@ async fn main() -> Outcome<()> {
     let pairs = Arc::new(fill(&app, &caller, contacts).await?);
     // Every contact once: the states come from the log.
     through_operations(&app, &caller, &pairs, 64, "contacts from the log").await?;
-    // A few contacts again and again: the states are in memory.
+    // A few contacts again and again: the states are in memory. The first tag they may have already.
     let known = pairs.contacts.iter().take(KNOWN_CONTACTS).cloned().collect();
-    let pairs = Arc::new(Pairs { contacts: known, tags: pairs.tags.clone(), next: AtomicUsize::new(0) });
+    let pairs = Arc::new(Pairs { contacts: known, tags: pairs.tags[1..].to_vec(), next: AtomicUsize::new(0) });
     for callers in [1, 64, 512] {
         through_operations(&app, &caller, &pairs, callers, "contacts in memory").await?;
     }
@@ -259,7 +259,8 @@ async fn main() -> Outcome<()> {
     let began = Instant::now();
     let verification = app.verify(&unheard()).await.map_err(|problem| problem.message)?;
     let size = verification.workspaces.iter().map(|workspace| workspace.size).sum::<u64>();
-    println!("log verify: {:.0} events/s, ok: {}", size as f64 / began.elapsed().as_secs_f64(), verification.ok);
+    println!("log verify: {:.0} events/s", size as f64 / began.elapsed().as_secs_f64());
+    assert!(verification.ok, "the log does not verify: {:?}", verification.workspaces);
     println!("memory, after all this: {:.1} MiB", resident_mib()?);
     app.close().await;
     drop(app);

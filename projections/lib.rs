@@ -35,8 +35,6 @@ pub mod workspaces;
 mod given;
 #[cfg(test)]
 mod rebuild;
-#[cfg(test)]
-mod speed;
 
 pub use cell::Json;
 pub use checkpoint::{Checkpoint, GROUP, VERSION};

@@ -15,6 +15,7 @@ mod sqlite;
 pub mod store;
 pub mod verify;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +37,9 @@ use store::{EventRange, LogStore, Snapshot};
 
 /// How many contacts' keys are kept in memory.
 const KEYS_IN_MEMORY: usize = 100_000;
+
+/// Contacts' keys.
+type Keys = HashMap<Uuid, Arc<SubjectKey>>;
 
 /// The event log of one installation.
 pub struct EventLog {
@@ -65,9 +69,18 @@ impl EventLog {
     /// A log over any store.
     #[must_use]
     pub fn over(store: Arc<dyn LogStore>, master: Arc<MasterKey>, clock: Arc<dyn Clock>) -> Self {
+        Self::with_keys_in_memory(store, master, clock, KEYS_IN_MEMORY)
+    }
+
+    fn with_keys_in_memory(
+        store: Arc<dyn LogStore>,
+        master: Arc<MasterKey>,
+        clock: Arc<dyn Clock>,
+        keys_in_memory: usize,
+    ) -> Self {
         let stream = Arc::new(EventStream::default());
         let appender = Appender::start(Arc::clone(&store), Arc::clone(&stream), clock);
-        Self { store, master, stream, appender, keys: Cache::new(KEYS_IN_MEMORY) }
+        Self { store, master, stream, appender, keys: Cache::new(keys_in_memory) }
     }
 
     /// The database below.
@@ -176,42 +189,28 @@ impl EventLog {
         let mut subjects: Vec<Uuid> = stored.iter().filter_map(|event| event.subject).collect();
         subjects.sort_unstable();
         subjects.dedup();
-        self.fetch_keys(workspace, &subjects).await?;
-        stored.into_iter().map(|event| self.decode_one(event)).collect()
+        let keys = self.subject_keys(workspace, &subjects).await?;
+        stored.into_iter().map(|event| decode_one(event, &keys)).collect()
     }
 
-    async fn fetch_keys(&self, workspace: WorkspaceId, subjects: &[Uuid]) -> Result<(), LogError> {
-        let missing: Vec<Uuid> =
-            subjects.iter().filter(|subject| self.keys.get(&(workspace, **subject)).is_none()).copied().collect();
-        if missing.is_empty() {
-            return Ok(());
+    /// The keys of contacts; those without one are left out. What the cache has forgotten meanwhile is not missing for that.
+    async fn subject_keys(&self, workspace: WorkspaceId, subjects: &[Uuid]) -> Result<Keys, LogError> {
+        let mut keys = Keys::with_capacity(subjects.len());
+        let mut missing = Vec::new();
+        for subject in subjects {
+            match self.keys.get(&(workspace, *subject)) {
+                Some(key) => drop(keys.insert(*subject, key)),
+                None => missing.push(*subject),
+            }
         }
-        for (subject, wrapped) in self.store.subject_keys(workspace, &missing).await? {
-            let key = self.master.unwrap_subject_key(workspace, subject, &wrapped)?;
-            self.keys.insert((workspace, subject), Arc::new(key));
+        if !missing.is_empty() {
+            for (subject, wrapped) in self.store.subject_keys(workspace, &missing).await? {
+                let key = Arc::new(self.master.unwrap_subject_key(workspace, subject, &wrapped)?);
+                self.keys.insert((workspace, subject), Arc::clone(&key));
+                keys.insert(subject, key);
+            }
         }
-        Ok(())
-    }
-
-    fn decode_one(&self, stored: StoredEvent) -> Result<LogEntry, LogError> {
-        let StoredEvent { workspace, placed, stream_type, stream_id, id, name, version, subject, payload, metadata } =
-            stored;
-        let at = |what: &str| LogError::Damaged(format!("position {} has {what}", placed.position));
-        let mut document: Value = serde_json::from_slice(&payload).map_err(|_| at("a payload that is not JSON"))?;
-        let key = subject.and_then(|subject| self.keys.get(&(workspace, subject)));
-        let context = Context { workspace, stream: stream_id, document: id.0, name: &name };
-        sealing::unseal(&mut document, key.as_deref(), context).map_err(|_| at("a sealed value that does not open"))?;
-        let recorded = Recorded {
-            workspace,
-            position: placed.position,
-            sequence: placed.sequence,
-            id,
-            stream_id,
-            recorded_at: placed.recorded_at,
-            metadata: serde_json::from_slice(&metadata).map_err(|_| at("metadata that cannot be read"))?,
-            event: Event::from_json(stream_type, &name, version, document)?,
-        };
-        Ok(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash })
+        Ok(keys)
     }
 
     /// The key of a contact; nothing when there is none (yet, or any more).
@@ -223,8 +222,7 @@ impl EventLog {
         workspace: WorkspaceId,
         subject: Uuid,
     ) -> Result<Option<Arc<SubjectKey>>, LogError> {
-        self.fetch_keys(workspace, &[subject]).await?;
-        Ok(self.keys.get(&(workspace, subject)))
+        Ok(self.subject_keys(workspace, &[subject]).await?.remove(&subject))
     }
 
     /// A new key for a contact that begins, and what is stored of it. It is kept in memory only by [`Self::remember_key`], once it is
@@ -328,4 +326,26 @@ impl EventLog {
         }
         Ok(Some((snapshot.sequence, state)))
     }
+}
+
+fn decode_one(stored: StoredEvent, keys: &Keys) -> Result<LogEntry, LogError> {
+    let StoredEvent { workspace, placed, stream_type, stream_id, id, name, version, subject, payload, metadata } =
+        stored;
+    let at = |what: &str| LogError::Damaged(format!("position {} has {what}", placed.position));
+    let mut document: Value = serde_json::from_slice(&payload).map_err(|_| at("a payload that is not JSON"))?;
+    let key = subject.and_then(|subject| keys.get(&subject));
+    let context = Context { workspace, stream: stream_id, document: id.0, name: &name };
+    sealing::unseal(&mut document, key.map(AsRef::as_ref), context)
+        .map_err(|_| at("a sealed value that does not open"))?;
+    let recorded = Recorded {
+        workspace,
+        position: placed.position,
+        sequence: placed.sequence,
+        id,
+        stream_id,
+        recorded_at: placed.recorded_at,
+        metadata: serde_json::from_slice(&metadata).map_err(|_| at("metadata that cannot be read"))?,
+        event: Event::from_json(stream_type, &name, version, document)?,
+    };
+    Ok(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash })
 }

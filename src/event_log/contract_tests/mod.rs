@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aggregates::claim::ClaimKind;
+use aggregates::contact_attributes::Attributes;
 use aggregates::ids::{EventId, WorkspaceId};
 use aggregates::metadata::{Actor, Metadata};
 use aggregates::stream::StreamType;
-use aggregates::token;
+use aggregates::{Personal, contact, token};
 use futures::future::join_all;
 use uuid::Uuid;
 
@@ -302,6 +303,31 @@ async fn events_cannot_be_changed_or_deleted<S: Subject>() {
     }
 }
 
+/// A cache that forgets keys makes reading slower, never makes people forgotten.
+async fn a_page_about_more_people_than_keys_fit_in_memory_is_read_whole<S: Subject>() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = S::open(folder.path()).await;
+    let master = Arc::new(MasterKey::from_bytes(&[1; 32]));
+    let log = EventLog::with_keys_in_memory(store, master, Arc::new(ManualClock::at(1)), 1);
+    for number in 0..20_u128 {
+        let id = stream(number);
+        let (key, wrapped) = log.new_subject_key(WORKSPACE, id).expect("a key");
+        let attributes = Attributes { first_name: Some(Personal::Known("Ana".to_owned())), ..Attributes::default() };
+        let created = contact::Event::ContactCreated { source: contact::Source::Customer, attributes, identity: None };
+        let decoded = aggregates::Event::Contact(created);
+        let sealed = log.seal(WORKSPACE, id, &decoded, &metadata(), Some(&key)).expect("sealed");
+        let mut unit = unit(WORKSPACE, &[]);
+        unit.expected = vec![(StreamType::Contact, id, Expected::Sequence(0))];
+        unit.events = vec![sealed];
+        unit.keys = vec![wrapped];
+        unit.decoded = vec![(decoded, Arc::new(metadata()))];
+        log.append(unit).await.expect("written").expect("taken");
+    }
+    let written = log.stream().after(WORKSPACE, 0, 100).expect("in memory");
+    assert_eq!(log.entries(WORKSPACE, EventRange::After(0), 100).await.expect("readable"), written);
+    assert_eq!(verified(&log).await, None);
+}
+
 macro_rules! contract {
     ($subject:ident, $module:ident: $($test:ident),* $(,)?) => {
         mod $module {
@@ -344,4 +370,5 @@ contract!(Sqlite, sqlite:
     a_later_snapshot_is_never_replaced_by_an_earlier_one,
     events_cannot_be_changed_or_deleted,
     tampering_is_found_with_its_position,
+    a_page_about_more_people_than_keys_fit_in_memory_is_read_whole,
 );
