@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chatbotx::operations::{Operation, Toolset, all};
+use chatbotx::operations::{Effect, Operation, Toolset, all};
 use serde_json::{Value, json};
 use strum::VariantArray;
 
@@ -82,4 +82,35 @@ fn the_surface_is_what_its_snapshot_says() {
     for (name, text) in &expected {
         assert!(stored[name] == *text, "{name} has changed: run with UPDATE_SURFACE=1 and look at the diff");
     }
+}
+
+/// The row of README's table for an operation.
+fn row(operation: &Operation) -> String {
+    let facts = operation.facts;
+    let effect = match facts.effect {
+        Effect::Read => "read",
+        Effect::Write => "write",
+        Effect::Destructive => "destructive",
+        Effect::ReachesCustomers => "reaches customers",
+    };
+    let toolsets: Vec<&str> = facts.toolsets.iter().copied().map(name_of).collect();
+    let first = operation.description.split_inclusive(". ").next().unwrap_or_default().trim();
+    format!("| `{}` | {effect} | {} | {first} |", facts.name, toolsets.join(", "))
+}
+
+#[test]
+fn the_table_of_tools_in_the_readme_is_the_registry() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).expect("README.md");
+    let (before, rest) = readme.split_once("|---|---|---|---|\n").expect("the table's head");
+    let (table, after) = rest.split_once("<!-- /tools -->").expect("the table's end");
+    let wanted: String = all().operations().iter().map(|operation| row(operation) + "\n").collect();
+    if std::env::var_os("UPDATE_SURFACE").is_some() {
+        std::fs::write(path, format!("{before}|---|---|---|---|\n{wanted}<!-- /tools -->{after}")).expect("written");
+        return;
+    }
+    for (stands, wanted) in table.lines().zip(wanted.lines()) {
+        assert_eq!(stands, wanted, "run with UPDATE_SURFACE=1");
+    }
+    assert_eq!(table.lines().count(), wanted.lines().count(), "run with UPDATE_SURFACE=1");
 }

@@ -62,3 +62,19 @@ def origins(stage: Stage) -> None:
                 check("access-control-allow-origin" not in answer.headers, "CORS stays closed", headers=answer.headers)
             status = request(server.address, method, path, body, headers | {"Origin": ALLOWED_ORIGIN}).status
             check(200 <= status < 300, f"{method} {path} takes the allowed Origin", status=status)
+
+
+@story("a page of an allowed Origin may use web chat from a browser, and nothing else")
+def cross_origin(stage: Stage) -> None:
+    """A browser asks first, by OPTIONS; without the answer's headers it sends nothing."""
+    folder = stage.folder()
+    folder.create_workspace("Widgets")
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    with Server(folder, "--allow-origin", ALLOWED_ORIGIN) as server:
+        answer = request(server.address, "OPTIONS", "/webchat/local/messages", None, asks | {"Origin": ALLOWED_ORIGIN})
+        equal(answer.headers.get("access-control-allow-origin"), ALLOWED_ORIGIN, "the widget's page may write")
+        foreign = request(server.address, "OPTIONS", "/webchat/local/messages", None, asks | {"Origin": "https://evil.example"})
+        equal(foreign.status, 403, "another page may not")
+        for path in ("/mcp", "/mcp/sse", "/metrics"):
+            answer = request(server.address, "OPTIONS", path, None, asks | {"Origin": ALLOWED_ORIGIN})
+            check("access-control-allow-origin" not in answer.headers, f"{path} stays closed", headers=answer.headers)
