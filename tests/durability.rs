@@ -245,3 +245,21 @@ async fn a_long_conversation_is_loaded_from_its_snapshot() {
         says(&visitor, &format!("after {unread}"), "again").await;
     }
 }
+
+#[tokio::test]
+async fn the_log_shows_when_a_token_ends_and_nothing_that_would_open_with_it() {
+    let program = Program::start().await;
+    let new = chatbotx::app::NewToken {
+        name: "audit".to_owned(),
+        permission: aggregates::token::Permission::ReadOnly,
+        scopes: Vec::new(),
+        expires_at: Some(crate::fixture::NEW_YEAR + 1_000_000),
+    };
+    let token = program.app.create_token(program.caller.workspace, &new).await.expect("a token");
+    let events = program.done("list_events", json!({"types": ["TokenCreated"]})).await;
+    assert_eq!(events["items"][0]["data"]["expiresAt"], "2026-01-01T00:00:01.000Z");
+    assert!(events["items"][0]["data"].get("digest").is_none() && !events.to_string().contains(&token.text));
+    assert!(program.app.authenticate(&token.text).await.is_ok());
+    program.clock.turn(2_000_000);
+    assert!(program.app.authenticate(&token.text).await.is_err());
+}
