@@ -263,3 +263,21 @@ async fn the_log_shows_when_a_token_ends_and_nothing_that_would_open_with_it() {
     program.clock.turn(2_000_000);
     assert!(program.app.authenticate(&token.text).await.is_err());
 }
+
+#[tokio::test]
+async fn a_log_is_opened_under_its_own_master_key_only() {
+    let program = Program::start().await;
+    let Program { folder, app, .. } = program;
+    app.close().await;
+    let key = folder.path().join("master.key");
+    let own = std::fs::read(&key).expect("a key");
+    let options = chatbotx::app::OpenOptions { data: folder.path().to_owned(), database_url: None };
+    let refusal = async || chatbotx::app::App::open(&options).await.err().map(|problem| problem.message);
+    std::fs::remove_file(&key).expect("removed");
+    assert!(refusal().await.is_some_and(|message| message.contains("master.key")));
+    assert!(!key.exists(), "no new key was made beside the old log");
+    std::fs::write(&key, "7".repeat(64)).expect("written");
+    assert!(refusal().await.is_some_and(|message| message.contains("another master key")));
+    std::fs::write(&key, own).expect("written");
+    assert_eq!(refusal().await, None);
+}
