@@ -130,7 +130,8 @@ impl EventLog {
             if let Some(bad) = self.compare_nodes(walk).await? {
                 return Ok(Some(bad));
             }
-            progress(walk.frontier.size(), until.min(walk.frontier.size().max(until)));
+            let size = walk.frontier.size();
+            progress(size, head.map_or(size, |head| head.frontier.size()));
             if walk.frontier.size() >= until && head.is_some() {
                 break;
             }
