@@ -145,6 +145,10 @@ id!(/// A message, inbound or outbound.
     MessageId, "msg");
 id!(/// A channel account.
     AccountId, "account");
+id!(/// A flow.
+    FlowId, "flow");
+id!(/// One run of a flow.
+    RunId, "run");
 id!(/// A stored event.
     EventId, "evt");
 

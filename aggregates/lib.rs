@@ -11,6 +11,7 @@ pub mod conversation;
 pub mod custom_field;
 pub mod event;
 pub mod field_value;
+pub mod filter;
 pub mod folding;
 mod glue;
 pub mod ids;

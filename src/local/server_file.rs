@@ -90,6 +90,6 @@ mod tests {
     #[test]
     fn an_address_that_is_not_served_is_left_out() {
         let text = serde_json::to_value(ServerFile::of_this_process("/run/s.sock".into(), None)).unwrap();
-        assert_eq!(text.as_object().unwrap().keys().collect::<Vec<_>>(), ["pid", "socket", "version"]);
+        assert_eq!(text.as_object().unwrap().keys().collect::<Vec<_>>(), ["socket", "pid", "version"]);
     }
 }
