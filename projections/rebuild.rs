@@ -5,6 +5,7 @@ use std::path::Path;
 
 use aggregates::contact::{Event as ContactEvent, Identity, Source};
 use aggregates::contact_attributes::{Attribute, Attributes};
+use aggregates::conversation::Owner;
 use aggregates::field_value::{FieldType, FieldValue};
 use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, TagId, WorkspaceId};
 use aggregates::message::{self, OutboundMessage};
@@ -106,7 +107,7 @@ impl Story {
     fn talk(&mut self, given: &mut Given, who: u8, which: u8, how: u8) {
         let count = self.conversations.len().max(1);
         let Some((conversation, contact)) = self.conversations.get(usize::from(who) % count).copied() else { return };
-        match how % 3 {
+        match how % 6 {
             0 => {
                 given.received(self.workspace, conversation, (contact, self.account), NAMES[usize::from(which) % 6]);
             }
@@ -122,6 +123,17 @@ impl Story {
                 };
                 given.record(self.workspace, message, message::Event::MessageQueued(outbound));
                 self.outbound.push((message, conversation, contact));
+            }
+            2 => {
+                given.record(self.workspace, conversation, conversation::Event::ConversationClosed { contact });
+            }
+            3 => {
+                given.record(self.workspace, conversation, conversation::Event::ConversationReopened { contact });
+            }
+            4 => {
+                let (owner, by) = (Owner::Ai, Some(NAMES[usize::from(which) % 6].to_owned()));
+                let changed = conversation::Event::ConversationOwnerChanged { contact, owner, by, reason: None };
+                given.record(self.workspace, conversation, changed);
             }
             _ => {
                 let read = conversation::Event::ConversationRead { contact, messages: 1 };

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod contacts;
+mod conversations;
 mod durability;
 mod fixture;
 mod messages;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::contact::{Identity, Source};
 use crate::contact_attributes::{Attribute, Attributes};
-use crate::conversation::{InboundMessage, PressedButton};
+use crate::conversation::{InboundMessage, Owner, PressedButton};
 use crate::event::Event;
 use crate::field_value::{FieldType, FieldValue};
 use crate::message::{Button, OutboundMessage, Status};
@@ -101,6 +101,10 @@ fn field_type() -> impl Strategy<Value = FieldType> {
     prop::sample::select(vec![Text, Number, Boolean, Date, DateTime, Time, Url, Email, Phone, List])
 }
 
+fn owner() -> impl Strategy<Value = Owner> {
+    prop::sample::select(vec![Owner::None, Owner::Flow, Owner::Ai, Owner::Human])
+}
+
 fn inbound(text: impl Strategy<Value = Personal<String>> + Clone) -> impl Strategy<Value = InboundMessage> {
     let button = (self::text(), personal()).prop_map(|(id, title)| PressedButton { id, title });
     (id(), id(), id(), option::of(button), option::of(id()), vec(text, 3)).prop_map(
@@ -185,6 +189,17 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
         "ConversationRead" => (id(), any::<u64>())
             .prop_map(|(contact, messages)| conversation::Event::ConversationRead { contact, messages }.into())
             .boxed(),
+        "ConversationClosed" => {
+            id().prop_map(|contact| conversation::Event::ConversationClosed { contact }.into()).boxed()
+        }
+        "ConversationReopened" => {
+            id().prop_map(|contact| conversation::Event::ConversationReopened { contact }.into()).boxed()
+        }
+        "ConversationOwnerChanged" => (id(), owner(), option::of(text()), option::of(personal()))
+            .prop_map(|(contact, owner, by, reason)| {
+                conversation::Event::ConversationOwnerChanged { contact, owner, by, reason }.into()
+            })
+            .boxed(),
         "MessageQueued" => {
             outbound(personal()).prop_map(|outbound| message::Event::MessageQueued(outbound).into()).boxed()
         }
@@ -230,11 +245,14 @@ pub fn contact_command() -> impl Strategy<Value = contact::Command> {
 
 /// Any command to a conversation.
 pub fn conversation_command() -> impl Strategy<Value = conversation::Command> {
-    use conversation::Command::{MarkRead, Receive, Start};
+    use conversation::Command::{Close, MarkRead, Receive, Reopen, SetOwner, Start};
     prop_oneof![
         (id(), id()).prop_map(|(contact, account)| Start { contact, account }),
         inbound(few()).prop_map(Receive),
         Just(MarkRead),
+        Just(Close),
+        Just(Reopen),
+        (owner(), option::of(Just("run_1".to_owned()))).prop_map(|(owner, by)| SetOwner { owner, by, reason: None }),
     ]
 }
 

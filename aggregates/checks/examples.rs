@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::contact::{Identity, Source};
 use crate::contact_attributes::{Attribute, Attributes};
-use crate::conversation::{InboundMessage, PressedButton};
+use crate::conversation::{InboundMessage, Owner, PressedButton};
 use crate::event::Event;
 use crate::field_value::{FieldType, FieldValue};
 use crate::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, TagId};
@@ -125,6 +125,15 @@ fn messages() -> Vec<Event> {
         })
         .into(),
         conversation::Event::ConversationRead { contact, messages: 2 }.into(),
+        conversation::Event::ConversationClosed { contact }.into(),
+        conversation::Event::ConversationReopened { contact }.into(),
+        conversation::Event::ConversationOwnerChanged {
+            contact,
+            owner: Owner::Human,
+            by: Some("local".to_owned()),
+            reason: Some(personal("asked for a person")),
+        }
+        .into(),
         message::Event::MessageQueued(OutboundMessage {
             conversation,
             contact,

@@ -11,6 +11,7 @@ mod contact_fields;
 mod contact_reference;
 mod contact_tags;
 mod contacts;
+mod conversation_state;
 mod conversation_view;
 mod conversations;
 mod custom_fields;

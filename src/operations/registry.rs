@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use super::definition::{mutation, query};
 use super::operation::{Operation, Toolset};
 use super::{
-    channels, contact_fields, contact_tags, contacts, conversations, custom_fields, events, messages, near_miss,
-    rights, send_message, tags, workspace,
+    channels, contact_fields, contact_tags, contacts, conversation_state, conversations, custom_fields, events,
+    messages, near_miss, rights, send_message, tags, workspace,
 };
 use crate::app::Caller;
 use crate::problem::{Code, Problem};
@@ -40,6 +40,9 @@ pub fn all() -> &'static Registry {
             query::<conversations::ListConversations>(),
             query::<conversations::GetConversation>(),
             mutation::<conversations::MarkConversationRead>(),
+            mutation::<conversation_state::SetConversationStatus>(),
+            mutation::<conversation_state::TakeOverConversation>(),
+            mutation::<conversation_state::ReleaseConversation>(),
             query::<channels::ListChannels>(),
             query::<tags::ListTags>(),
             mutation::<tags::CreateTag>(),
