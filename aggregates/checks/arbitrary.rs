@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use crate::consent::Consent;
 use crate::contact::{Identity, Source};
 use crate::contact_attributes::{Attribute, Attributes};
 use crate::conversation::{InboundMessage, Owner, PressedButton};
@@ -67,6 +68,14 @@ fn attributes(value: impl Strategy<Value = Personal<String>> + Clone) -> impl St
             avatar_url: next(),
         }
     })
+}
+
+fn consent() -> impl Strategy<Value = Consent> {
+    prop_oneof![Just(Consent::OptedIn), Just(Consent::OptedOut)]
+}
+
+fn channel() -> impl Strategy<Value = Option<channel_account::Channel>> {
+    option::of(Just(channel_account::Channel::Webchat))
 }
 
 fn identity(user: impl Strategy<Value = Personal<String>>) -> impl Strategy<Value = Identity> {
@@ -136,7 +145,9 @@ pub fn event() -> impl Strategy<Value = Event> {
 
 fn event_named(name: &str) -> BoxedStrategy<Event> {
     use contact::Event::{
-        ContactCreated, ContactFieldSet, ContactIdentityConnected, ContactTagsAdded, ContactTagsRemoved, ContactUpdated,
+        ContactBlocked, ContactConsentSet, ContactCreated, ContactFieldCleared, ContactFieldSet,
+        ContactIdentityConnected, ContactNoteAdded, ContactTagsAdded, ContactTagsRemoved, ContactUnblocked,
+        ContactUpdated,
     };
     let permission = prop_oneof![Just(Permission::Full), Just(Permission::ReadOnly)];
     let scope = prop::sample::select(vec![Scope::ContactsRead, Scope::MessagesSend, Scope::EventsRead, Scope::Admin]);
@@ -176,6 +187,17 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
         "ContactTagsRemoved" => btree_set(id(), 0..4).prop_map(|tags| ContactTagsRemoved { tags }.into()).boxed(),
         "ContactFieldSet" => (id(), field_value())
             .prop_map(|(field, value)| ContactFieldSet { field, value: value.into() }.into())
+            .boxed(),
+        "ContactFieldCleared" => id().prop_map(|field| ContactFieldCleared { field }.into()).boxed(),
+        "ContactNoteAdded" => {
+            (id(), personal()).prop_map(|(note, text)| ContactNoteAdded { note, text }.into()).boxed()
+        }
+        "ContactBlocked" => option::of(personal()).prop_map(|reason| ContactBlocked { reason }.into()).boxed(),
+        "ContactUnblocked" => Just(ContactUnblocked {}.into()).boxed(),
+        "ContactConsentSet" => (consent(), channel(), option::of(personal()), source())
+            .prop_map(|(consent, channel, evidence, source)| {
+                ContactConsentSet { consent, channel, evidence, source }.into()
+            })
             .boxed(),
         "ContactIdentityConnected" => {
             identity(personal()).prop_map(|identity| ContactIdentityConnected { identity }.into()).boxed()
@@ -226,7 +248,10 @@ fn few() -> BoxedStrategy<Personal<String>> {
 
 /// Any command to a contact.
 pub fn contact_command() -> impl Strategy<Value = contact::Command> {
-    use contact::Command::{AddTags, ConnectIdentity, Create, RemoveTags, SetField, Update};
+    use contact::Command::{
+        AddNote, AddTags, Block, ClearFields, ConnectIdentity, Create, RemoveTags, SetConsent, SetField, Unblock,
+        Update,
+    };
     let tags = || btree_set(id(), 0..3);
     let value = prop_oneof![field_value(), Just(FieldValue::Boolean(true))];
     prop_oneof![
@@ -240,6 +265,12 @@ pub fn contact_command() -> impl Strategy<Value = contact::Command> {
         2 => tags().prop_map(|tags| RemoveTags { tags }),
         2 => (id(), value).prop_map(|(field, value)| SetField { field, value }),
         2 => identity(few()).prop_map(|identity| ConnectIdentity { identity }),
+        1 => btree_set(id(), 0..3).prop_map(|fields| ClearFields { fields }),
+        1 => (id(), personal()).prop_map(|(note, text)| AddNote { note, text }),
+        1 => option::of(few()).prop_map(|reason| Block { reason }),
+        1 => Just(Unblock),
+        2 => (consent(), channel(), option::of(few()), source())
+            .prop_map(|(consent, channel, evidence, source)| SetConsent { consent, channel, evidence, source }),
     ]
 }
 
