@@ -9,6 +9,7 @@ mod checkpoint;
 pub mod contact_fields;
 pub mod contact_identities;
 pub mod contact_near;
+pub mod contact_notes;
 pub mod contact_search;
 pub mod contact_tags;
 pub mod contacts;
