@@ -4,9 +4,12 @@
 
 pub mod channel_account;
 pub mod claim;
+pub mod consent;
 pub mod contact;
 pub mod contact_address;
 pub mod contact_attributes;
+mod contact_decisions;
+mod contact_identity;
 pub mod conversation;
 pub mod custom_field;
 pub mod event;

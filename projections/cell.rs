@@ -5,7 +5,7 @@ use std::str::FromStr;
 use aggregates::Personal;
 use aggregates::channel_account::Channel;
 use aggregates::field_value::FieldType;
-use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, TagId, TokenId, WorkspaceId};
+use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId, TokenId, WorkspaceId};
 use aggregates::message::Status;
 use aggregates::metadata::ActorKind;
 use aggregates::token::Permission;
@@ -81,6 +81,16 @@ impl Column for u64 {
     }
 }
 
+impl Column for bool {
+    fn to_cell(&self) -> Cell {
+        Cell::Integer(i64::from(*self))
+    }
+
+    fn from_value(value: Value<'_>) -> Result<Self, BoxDynError> {
+        Ok(i64::from_value(value)? != 0)
+    }
+}
+
 impl Column for String {
     fn to_cell(&self) -> Cell {
         Cell::Text(self.clone())
@@ -130,7 +140,7 @@ macro_rules! id_columns {
     };
 }
 
-id_columns!(WorkspaceId, TokenId, ContactId, TagId, FieldId, ConversationId, MessageId, AccountId);
+id_columns!(WorkspaceId, TokenId, ContactId, TagId, FieldId, NoteId, ConversationId, MessageId, AccountId);
 
 macro_rules! name_columns {
     ($($name:ty),*) => {

@@ -162,6 +162,7 @@ tables! {
     contact_identities: crate::contact_identities::ContactIdentity,
     contact_tags: crate::contact_tags::ContactTag,
     contact_fields: crate::contact_fields::ContactField,
+    contact_notes: crate::contact_notes::ContactNote,
     conversations: crate::conversations::Conversation,
     messages: crate::messages::Message,
 }

@@ -12,6 +12,7 @@ mod contact_filter;
 mod contact_filter_tests;
 pub mod contact_identities;
 pub mod contact_near;
+pub mod contact_notes;
 pub mod contact_search;
 pub mod contact_tags;
 pub mod contacts;

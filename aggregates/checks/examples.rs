@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
+use crate::consent::Consent;
 use crate::contact::{Identity, Source};
 use crate::contact_attributes::{Attribute, Attributes};
-use crate::conversation::{InboundMessage, PressedButton};
+use crate::conversation::{InboundMessage, Owner, PressedButton};
 use crate::event::Event;
 use crate::field_value::{FieldType, FieldValue};
-use crate::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, TagId};
+use crate::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId};
 use crate::message::{Button, OutboundMessage};
 use crate::personal::Personal;
 use crate::{channel_account, contact, conversation, custom_field, message, tag, token, workspace};
@@ -104,6 +105,17 @@ fn contacts() -> Vec<Event> {
             value: FieldValue::Date("1990-02-28".to_owned()).into(),
         }
         .into(),
+        contact::Event::ContactFieldCleared { field: id::<FieldId>(4) }.into(),
+        contact::Event::ContactNoteAdded { note: id::<NoteId>(9), text: personal("prefers to be called") }.into(),
+        contact::Event::ContactBlocked { reason: Some(personal("sends spam")) }.into(),
+        contact::Event::ContactUnblocked {}.into(),
+        contact::Event::ContactConsentSet {
+            consent: Consent::OptedIn,
+            channel: Some(channel_account::Channel::Webchat),
+            evidence: Some(personal("form of 23 November 2026")),
+            source: Source::Workspace,
+        }
+        .into(),
         contact::Event::ContactIdentityConnected { identity: identity() }.into(),
     ]
 }
@@ -125,6 +137,15 @@ fn messages() -> Vec<Event> {
         })
         .into(),
         conversation::Event::ConversationRead { contact, messages: 2 }.into(),
+        conversation::Event::ConversationClosed { contact }.into(),
+        conversation::Event::ConversationReopened { contact }.into(),
+        conversation::Event::ConversationOwnerChanged {
+            contact,
+            owner: Owner::Human,
+            by: Some("local".to_owned()),
+            reason: Some(personal("asked for a person")),
+        }
+        .into(),
         message::Event::MessageQueued(OutboundMessage {
             conversation,
             contact,
