@@ -7,6 +7,9 @@ mod cell;
 pub mod channel_accounts;
 mod checkpoint;
 pub mod contact_fields;
+mod contact_filter;
+#[cfg(test)]
+mod contact_filter_tests;
 pub mod contact_identities;
 pub mod contact_near;
 pub mod contact_notes;
