@@ -1,0 +1,1 @@
+//! Following events over HTTP.

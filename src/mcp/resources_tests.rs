@@ -1,0 +1,1 @@
+//! Resources over every transport.
