@@ -5,6 +5,7 @@ mod bad_input;
 mod contacts;
 mod durability;
 mod fixture;
+mod following;
 mod messages;
 mod surface;
 mod tidy;

@@ -80,6 +80,16 @@ impl Follows {
         Arc::new(Self { log, stop, topics: Mutex::default(), catching_up: Semaphore::new(CATCHING_UP) })
     }
 
+    /// How many followers there are.
+    pub(super) fn number(&self) -> usize {
+        let topics = lock(&self.topics);
+        let of_topic = |topic: &Arc<Topic>| {
+            let groups = lock(&topic.groups);
+            groups.values().flatten().map(|group| group.followers.load(Ordering::Relaxed)).sum::<usize>()
+        };
+        topics.values().map(of_topic).sum()
+    }
+
     /// The group of `filter` in a workspace, with one follower more. `head` is the workspace's last position, or was.
     pub(super) fn join(
         self: &Arc<Self>,
@@ -217,5 +227,48 @@ impl Kept {
             self.events -= oldest.events().len();
             self.from = oldest.last();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aggregates::Event;
+    use aggregates::ids::EventId;
+    use aggregates::metadata::{Actor, Metadata};
+
+    use super::*;
+
+    fn batch(positions: std::ops::RangeInclusive<u64>) -> Arc<Batch> {
+        let metadata = Metadata {
+            actor: Actor::local(),
+            client: None,
+            operation: "create_tag".to_owned(),
+            request_id: "1".to_owned(),
+            correlation_id: "1".to_owned(),
+            causation_id: None,
+            idempotency_key_hash: None,
+        };
+        let event = |position| Recorded {
+            workspace: Uuid::nil().into(),
+            position,
+            sequence: 1,
+            id: EventId(Uuid::nil()),
+            stream_id: Uuid::nil(),
+            recorded_at: 0,
+            metadata: metadata.clone(),
+            event: Event::Tag(aggregates::tag::Event::TagCreated { name: "x".to_owned() }),
+        };
+        Arc::new(Batch::new(positions.map(event).map(Arc::new).collect()))
+    }
+
+    #[test]
+    fn a_group_knows_from_where_on_it_has_all() {
+        let mut kept = Kept { from: 0, batches: VecDeque::new(), events: 0 };
+        kept.add(batch(1..=3), 4);
+        assert_eq!((kept.from, kept.batches.len()), (0, 1));
+        kept.add(batch(4..=6), 4);
+        assert_eq!((kept.from, kept.batches.len()), (3, 1), "what made room is known to be gone");
+        kept.add(batch(7..=20), 4);
+        assert_eq!((kept.from, kept.events), (6, 14), "the newest batch stays, however long it is");
     }
 }

@@ -70,6 +70,12 @@ impl App {
         let wake = group.wake.subscribe();
         Ok(Following { follows: Arc::clone(&self.follows), topic, group, wake, cursor: after.unwrap_or(head) })
     }
+
+    /// How many followers there are.
+    #[must_use]
+    pub fn followers(&self) -> usize {
+        self.follows.number()
+    }
 }
 
 impl Batch {
@@ -200,7 +206,3 @@ impl Drop for Following {
         self.follows.leave(&self.topic, &self.group);
     }
 }
-
-#[cfg(test)]
-#[path = "following_tests.rs"]
-mod tests;

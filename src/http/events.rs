@@ -144,6 +144,8 @@ fn position(member: &str, text: &str) -> Result<u64, Problem> {
 /// The stream, from its greeting to its end: of the server, of the token, or of the client's patience.
 fn told(mut following: Following, place: Place, stop: CancellationToken) -> impl Stream<Item = Result<Bytes, Problem>> {
     stream! {
+        // All of it: both places are held as long as the stream lives.
+        let place = place;
         // At once: a client knows that it is connected, and where it goes on if it is cut off before the first event.
         yield Ok(Bytes::from(format!("retry: {RETRY_MS}\n: connected\nid: {}\n\n", following.position())));
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
