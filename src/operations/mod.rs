@@ -18,6 +18,7 @@ mod definition;
 mod event_view;
 mod events;
 mod inputs;
+mod message_search;
 mod message_view;
 mod messages;
 mod near_miss;
