@@ -22,6 +22,7 @@ pub mod event_view;
 mod events;
 mod inputs;
 pub(crate) mod may_send;
+mod message_search;
 mod message_view;
 mod messages;
 mod near_miss;
