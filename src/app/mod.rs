@@ -3,10 +3,13 @@
 mod administration;
 mod authentication;
 mod caller;
+mod moment;
 mod open;
 mod projector;
 mod read_context;
+mod replay;
 mod state_cache;
+mod token_rotation;
 mod token_text;
 mod transaction;
 mod unit_of_work;
@@ -28,8 +31,11 @@ pub use administration::{
 };
 pub use authentication::Unauthenticated;
 pub use caller::Caller;
+pub use moment::Moment;
 pub use open::OpenOptions;
 pub use read_context::ReadContext;
+pub use replay::{Replay, Replayed, ReplayedWorkspace};
+pub use token_rotation::RotatedToken;
 pub use transaction::{Decision, OUTCOME_KEPT_US, PlannedEvent, SEND_OUTCOME_KEPT_US, Transacted, TransactionRequest};
 pub use unit_of_work::UnitOfWork;
 
@@ -44,6 +50,7 @@ const FAILURE_REMEMBERED: Duration = Duration::from_secs(10);
 
 /// The running program, shared by every door.
 pub struct App {
+    options: OpenOptions,
     log: Arc<EventLog>,
     projector: Arc<projector::Projector>,
     clock: Arc<dyn Clock>,
@@ -65,6 +72,12 @@ impl App {
     #[must_use]
     pub const fn stopping(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Where the program keeps its data.
+    #[must_use]
+    pub const fn opened_at(&self) -> &OpenOptions {
+        &self.options
     }
 
     /// The event log, for the doors that show it as it is.

@@ -17,6 +17,7 @@ mod custom_fields;
 mod definition;
 mod event_view;
 mod events;
+mod exported_event;
 mod inputs;
 mod message_view;
 mod messages;
@@ -34,5 +35,6 @@ mod untrusted;
 mod workspace;
 
 pub use call::Call;
+pub use exported_event::exported;
 pub use operation::{Annotations, CallOptions, Effect, Facts, Mutation, Operation, Query, Toolset};
 pub use registry::{Registry, Selection, all};
