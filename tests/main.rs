@@ -3,8 +3,12 @@
 
 mod bad_input;
 mod contacts;
+mod demo;
+mod doctor;
 mod durability;
 mod fixture;
 mod messages;
+mod replay;
 mod surface;
 mod tidy;
+mod tokens;
