@@ -118,6 +118,7 @@ async fn carry_out<M: Mutation>(
             let changed = !would_append.is_empty();
             let reason = match would_append.len() {
                 0 => "everything is as asked already: nothing would be written".to_owned(),
+                1 => "1 event would be written".to_owned(),
                 events => format!("{events} events would be written, all or none"),
             };
             let mut planned = serde_json::to_value(&would_append).map_err(|error| Problem::internal(&error))?;

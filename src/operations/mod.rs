@@ -20,6 +20,7 @@ mod definition;
 pub mod event_filter;
 pub mod event_view;
 mod events;
+mod exported_event;
 mod inputs;
 pub(crate) mod may_send;
 mod message_search;
@@ -39,5 +40,6 @@ mod untrusted;
 mod workspace;
 
 pub use call::Call;
+pub use exported_event::exported;
 pub use operation::{Annotations, CallOptions, Effect, Facts, Mutation, Operation, Query, Toolset};
 pub use registry::{Registry, Selection, all};

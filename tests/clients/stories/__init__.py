@@ -8,4 +8,5 @@ ALL = [
     "hosts_and_origins",
     "one_folder_for_all",
     "command_line",
+    "command_line_more",
 ]
