@@ -275,7 +275,11 @@ mod tests {
         let both = looking_for("hello 1");
         let listing = Listing { candidates: Vec::new(), ..bounded(&both) };
         let page: Page<Message> = listing::page(reader.connection(), &listing).await.expect("a page");
-        assert_eq!((page.items.len(), page.examined, page.next.is_some()), (10, Some(50), true), "a walk has its bound");
+        assert_eq!(
+            (page.items.len(), page.examined, page.next.is_some()),
+            (10, Some(50), true),
+            "a walk has its bound"
+        );
     }
 
     #[tokio::test]

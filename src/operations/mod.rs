@@ -18,6 +18,7 @@ mod definition;
 mod event_view;
 mod events;
 mod inputs;
+pub mod listed_schema;
 mod message_search;
 mod message_view;
 mod messages;
@@ -31,6 +32,8 @@ mod send_message;
 #[cfg(test)]
 mod surface_tests;
 mod tags;
+mod tool_call;
+mod tool_search;
 mod untrusted;
 mod workspace;
 
