@@ -8,3 +8,4 @@ mod fixture;
 mod messages;
 mod surface;
 mod tidy;
+mod tools;
