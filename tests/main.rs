@@ -15,3 +15,4 @@ mod replay;
 mod surface;
 mod tidy;
 mod tokens;
+mod tools;

@@ -22,6 +22,7 @@ pub mod event_view;
 mod events;
 mod exported_event;
 mod inputs;
+pub mod listed_schema;
 pub(crate) mod may_send;
 mod message_search;
 mod message_view;
@@ -36,6 +37,8 @@ mod send_message;
 #[cfg(test)]
 mod surface_tests;
 mod tags;
+mod tool_call;
+mod tool_search;
 mod untrusted;
 mod workspace;
 
