@@ -109,8 +109,9 @@ impl Translation {
                 let waiting = self.among("conversations", "v.id", Sql::new("t.waiting_since is not null"));
                 on(&truth(waiting), &test)
             }
-            // Nothing makes a contact blocked, and no flow runs: these fields are not listed, so no filter holds them.
-            Subject::Blocked | Subject::FlowState(_) => Sql::new("false"),
+            Subject::Blocked => on(&truth(Sql::new("v.blocked = 1")), &test),
+            // No flow runs: the field is not listed, so no filter holds it.
+            Subject::FlowState(_) => Sql::new("false"),
         }
     }
 
