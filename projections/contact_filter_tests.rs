@@ -9,6 +9,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
+use crate::cell::decode;
 use crate::contact_filter_given::{Shape, Stage, filter, shape};
 use crate::contact_search;
 use crate::contacts::Contact;
@@ -16,6 +17,7 @@ use crate::cursor::{Cursor, Order};
 use crate::database::Connection;
 use crate::given::{Given, folded};
 use crate::listing::{self, Listing, Page};
+use crate::sql::Sql;
 
 const CONTACTS: usize = 2_000;
 const FILTERS: u32 = 2_000;
@@ -46,6 +48,22 @@ async fn all(
     }
 }
 
+/// The ids of all contacts for which the conditions hold, by one statement.
+async fn ids(
+    connection: &mut Connection,
+    stage: &Stage,
+    filter: &contact_search::Filter,
+    order: Order,
+) -> Vec<ContactId> {
+    let listing = filter.listing(stage.workspace, order, None, 0);
+    let sql = Sql::new("select v.id from contacts v where v.workspace = ").bind(&stage.workspace);
+    let sql = sql.and_all(&listing.indexed).and_all(&listing.filters);
+    let (column, direction) = (listing.sort.0, if listing.sort.1 { "desc" } else { "asc" });
+    let sql = sql.push(format!(" order by v.{column} {direction}, v.id {direction}"));
+    let rows = sql.raw(connection).await.expect("rows");
+    rows.iter().map(|row| decode(row, 0).expect("an id")).collect()
+}
+
 fn generated(count: usize) -> Vec<Shape> {
     let (mut runner, shapes) = (TestRunner::deterministic(), shape());
     (0..count).map(|_| shapes.new_tree(&mut runner).expect("a contact").current()).collect()
@@ -55,7 +73,6 @@ fn generated(count: usize) -> Vec<Shape> {
 fn a_filter_finds_the_same_contacts_in_the_tables_as_in_memory() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _entered = runtime.enter();
-    let begun = std::time::Instant::now();
     let mut given = Given::default();
     let (stage, elsewhere) = (Stage::new(&mut given), Stage::new(&mut given));
     let mut facts: BTreeMap<ContactId, Facts> = BTreeMap::new();
@@ -84,7 +101,6 @@ fn a_filter_finds_the_same_contacts_in_the_tables_as_in_memory() {
             return Ok(());
         };
         let order = turn % 3;
-        let start = std::time::Instant::now();
         let wanted: Vec<ContactId> =
             everybody[order].iter().copied().filter(|id| filter.matches(&facts[id], now)).collect();
         let share = if wanted.is_empty() {
@@ -96,28 +112,26 @@ fn a_filter_finds_the_same_contacts_in_the_tables_as_in_memory() {
         };
         met_mut.borrow_mut()[share] += 1;
         let filter = contact_search::Filter { matching: Some((filter, now)), ..contact_search::Filter::default() };
-        let size = if turn % 2 == 0 { (10_000, 5_000) } else { (700, 300) };
         let mut reader = reader.borrow_mut();
-        MEM.fetch_add(start.elapsed().as_micros() as u64, std::sync::atomic::Ordering::Relaxed);
-        let start = std::time::Instant::now();
-        let found = runtime.block_on(all(reader.connection(), &stage, &filter, ORDERS[order], size));
+        // Reading whole rows takes most of the time: two of nine filters are paged through, the others give ids alone.
+        let found = runtime.block_on(async {
+            match turn / 3 {
+                0 => all(reader.connection(), &stage, &filter, ORDERS[order], (10_000, 5_000)).await,
+                1 => all(reader.connection(), &stage, &filter, ORDERS[order], (700, 300)).await,
+                _ => ids(reader.connection(), &stage, &filter, ORDERS[order]).await,
+            }
+        });
         prop_assert_eq!(found, wanted.clone(), "{}", json);
-        if turn % 5 == 0 {
+        if turn % 6 == 0 {
             let counted = contact_search::count(reader.connection(), stage.workspace, &filter);
             prop_assert_eq!(runtime.block_on(counted).expect("a count").value, wanted.len() as u64);
         }
-        DB.fetch_add(start.elapsed().as_micros() as u64, std::sync::atomic::Ordering::Relaxed);
         Ok(())
     };
-    eprintln!("setup {:?}", begun.elapsed());
     let config = Config { cases: FILTERS, failure_persistence: None, ..Config::default() };
-    if let Err(error) = TestRunner::new(config).run(&(filter(), 0..30_usize), check) {
+    if let Err(error) = TestRunner::new(config).run(&(filter(), 0..27_usize), check) {
         panic!("{error}");
     }
-    eprintln!("mem {MEM:?} db {DB:?} all {:?} {met:?} {refused}", begun.elapsed());
     assert!(met.iter().all(|times| *times > FILTERS / 50), "filters meet nobody, some and everybody: {met:?}");
     assert!(refused < FILTERS / 5, "{refused} were refused");
 }
-
-static MEM: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-static DB: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
