@@ -7,11 +7,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::claim::ClaimChange;
-use crate::ids::{ContactId, EventId, WorkspaceId};
+use crate::ids::{ContactId, ConversationId, EventId, WorkspaceId};
 use crate::metadata::Metadata;
 use crate::root::Root;
 use crate::stream::StreamType;
-use crate::{channel_account, contact, conversation, custom_field, message, tag, token, workspace};
+use crate::{bot_field, channel_account, contact, conversation, custom_field, message, tag, token, workspace};
 
 /// The version under which this binary writes its events.
 pub const VERSION: u16 = 1;
@@ -137,6 +137,7 @@ events! {
     Token => token::Token, token::Event;
     Tag => tag::Tag, tag::Event;
     CustomField => custom_field::CustomField, custom_field::Event;
+    BotField => bot_field::BotField, bot_field::Event;
     ChannelAccount => channel_account::ChannelAccount, channel_account::Event;
     Contact => contact::Contact, contact::Event;
     Conversation => conversation::Conversation, conversation::Event;
@@ -183,4 +184,22 @@ pub struct Recorded {
     pub metadata: Metadata,
     /// What happened.
     pub event: Event,
+}
+
+impl Recorded {
+    /// The conversation in which it happened.
+    #[must_use]
+    pub fn conversation(&self) -> Option<ConversationId> {
+        use message::Event as Message;
+        match &self.event {
+            Event::Conversation(_) => Some(self.stream_id.into()),
+            Event::Message(event) => Some(match event {
+                Message::MessageQueued(message) => message.conversation,
+                Message::MessageSent { conversation, .. }
+                | Message::MessageDelivered { conversation, .. }
+                | Message::MessageRead { conversation, .. } => *conversation,
+            }),
+            _ => None,
+        }
+    }
 }

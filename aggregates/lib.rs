@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, knows the clock, or draws lots: time, ids and look-ups come in as values of a command.
 
+pub mod bot_field;
 pub mod channel_account;
 pub mod claim;
 pub mod consent;
@@ -26,6 +27,7 @@ pub mod root;
 pub mod stream;
 pub mod tag;
 pub mod token;
+pub mod unique_name;
 pub mod workspace;
 
 pub use event::{DecodeError, Event, Recorded};

@@ -27,6 +27,8 @@ pub enum Order {
     Label,
     /// Messages, by position.
     Position,
+    /// Messages, the newest first.
+    Time,
 }
 
 /// A sort key.

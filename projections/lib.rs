@@ -26,6 +26,7 @@ pub mod database;
 mod dialect;
 mod fold;
 mod listing;
+pub mod message_search;
 pub mod messages;
 mod near_miss;
 mod read_tables;
@@ -35,6 +36,7 @@ mod sql;
 mod table;
 pub mod tags;
 pub mod tokens;
+mod words;
 pub mod workspaces;
 
 #[cfg(test)]
@@ -51,3 +53,4 @@ pub use near_miss::Near;
 pub use read_tables::{OpenError, ReadTables};
 pub use reader::Reader;
 pub use table::Actor;
+pub use words::Words;

@@ -18,7 +18,7 @@ use crate::field_value::{FieldType, FieldValue};
 use crate::message::{Button, OutboundMessage, Status};
 use crate::personal::Personal;
 use crate::token::{Permission, Scope};
-use crate::{channel_account, contact, conversation, custom_field, message, tag, token, workspace};
+use crate::{bot_field, channel_account, contact, conversation, custom_field, message, tag, token, workspace};
 
 /// The beginning of every personal text.
 pub const MARK: &str = "§";
@@ -169,6 +169,23 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
                 custom_field::Event::CustomFieldCreated { name, field_type, description }.into()
             })
             .boxed(),
+        "TagRenamed" => {
+            (text(), text()).prop_map(|(name, previous)| tag::Event::TagRenamed { name, previous }.into()).boxed()
+        }
+        "TagDeleted" => text().prop_map(|name| tag::Event::TagDeleted { name }.into()).boxed(),
+        "CustomFieldUpdated" => (option::of(text()), option::of(text()), option::of(text()))
+            .prop_map(|(name, previous_name, description)| {
+                custom_field::Event::CustomFieldUpdated { name, previous_name, description }.into()
+            })
+            .boxed(),
+        "CustomFieldDeleted" => text().prop_map(|name| custom_field::Event::CustomFieldDeleted { name }.into()).boxed(),
+        "BotFieldCreated" => (text(), field_type(), option::of(text()), option::of(field_value()))
+            .prop_map(|(name, field_type, description, value)| {
+                bot_field::Event::BotFieldCreated { name, field_type, description, value }.into()
+            })
+            .boxed(),
+        "BotFieldSet" => field_value().prop_map(|value| bot_field::Event::BotFieldSet { value }.into()).boxed(),
+        "BotFieldDeleted" => text().prop_map(|name| bot_field::Event::BotFieldDeleted { name }.into()).boxed(),
         "ChannelAccountConnected" => text()
             .prop_map(|name| {
                 let channel = channel_account::Channel::Webchat;

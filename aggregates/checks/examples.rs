@@ -13,7 +13,7 @@ use crate::field_value::{FieldType, FieldValue};
 use crate::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId};
 use crate::message::{Button, OutboundMessage};
 use crate::personal::Personal;
-use crate::{channel_account, contact, conversation, custom_field, message, tag, token, workspace};
+use crate::{bot_field, channel_account, contact, conversation, custom_field, message, tag, token, workspace};
 
 fn id<Id: From<Uuid>>(number: u128) -> Id {
     Uuid::from_u128(0x0199_a6f0_0000_7000_8000_0000_0000_0000 + number).into()
@@ -67,12 +67,30 @@ fn settings() -> Vec<Event> {
         .into(),
         token::Event::TokenRevoked {}.into(),
         tag::Event::TagCreated { name: "VIP".to_owned() }.into(),
+        tag::Event::TagRenamed { name: "Gold".to_owned(), previous: "VIP".to_owned() }.into(),
+        tag::Event::TagDeleted { name: "Gold".to_owned() }.into(),
         custom_field::Event::CustomFieldCreated {
             name: "Birthday".to_owned(),
             field_type: FieldType::Date,
             description: Some("to send a card".to_owned()),
         }
         .into(),
+        custom_field::Event::CustomFieldUpdated {
+            name: Some("Birthdate".to_owned()),
+            previous_name: Some("Birthday".to_owned()),
+            description: Some("to send a card".to_owned()),
+        }
+        .into(),
+        custom_field::Event::CustomFieldDeleted { name: "Birthdate".to_owned() }.into(),
+        bot_field::Event::BotFieldCreated {
+            name: "Opening hours".to_owned(),
+            field_type: FieldType::Text,
+            description: Some("what visitors are told".to_owned()),
+            value: Some(FieldValue::Text("9 to 18".to_owned())),
+        }
+        .into(),
+        bot_field::Event::BotFieldSet { value: FieldValue::Text("10 to 18".to_owned()) }.into(),
+        bot_field::Event::BotFieldDeleted { name: "Opening hours".to_owned() }.into(),
         channel_account::Event::ChannelAccountConnected {
             channel: channel_account::Channel::Webchat,
             name: "local".to_owned(),

@@ -340,6 +340,7 @@ fn claim_taken(kind: ClaimKind, owner: Uuid) -> Problem {
         ClaimKind::TokenDigest => "tok",
         ClaimKind::TagName => "tag",
         ClaimKind::FieldName => "field",
+        ClaimKind::BotFieldName => "botfield",
         ClaimKind::AccountAddress => "account",
         ClaimKind::ContactIdentity | ClaimKind::ContactEmail | ClaimKind::ContactPhone => "contact",
         ClaimKind::ConversationOf => "conv",
