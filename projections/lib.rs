@@ -9,6 +9,8 @@ mod checkpoint;
 pub mod contact_fields;
 mod contact_filter;
 #[cfg(test)]
+mod contact_filter_given;
+#[cfg(test)]
 mod contact_filter_tests;
 pub mod contact_identities;
 pub mod contact_near;
