@@ -8,5 +8,6 @@ mod conversations;
 mod durability;
 mod fixture;
 mod messages;
+mod named_nouns;
 mod surface;
 mod tidy;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+mod bot_fields;
 mod call;
 mod channels;
 mod contact_fields;
@@ -19,6 +20,7 @@ mod custom_fields;
 mod definition;
 mod event_view;
 mod events;
+mod field_values;
 mod inputs;
 pub(crate) mod may_send;
 mod message_view;
@@ -33,6 +35,7 @@ mod send_message;
 #[cfg(test)]
 mod surface_tests;
 mod tags;
+mod unique_noun;
 mod untrusted;
 mod workspace;
 
