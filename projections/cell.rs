@@ -5,7 +5,9 @@ use std::str::FromStr;
 use aggregates::Personal;
 use aggregates::channel_account::Channel;
 use aggregates::field_value::FieldType;
-use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId, TokenId, WorkspaceId};
+use aggregates::ids::{
+    AccountId, BotFieldId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId, TokenId, WorkspaceId,
+};
 use aggregates::message::Status;
 use aggregates::metadata::ActorKind;
 use aggregates::token::Permission;
@@ -140,7 +142,7 @@ macro_rules! id_columns {
     };
 }
 
-id_columns!(WorkspaceId, TokenId, ContactId, TagId, FieldId, NoteId, ConversationId, MessageId, AccountId);
+id_columns!(BotFieldId, WorkspaceId, TokenId, ContactId, TagId, FieldId, NoteId, ConversationId, MessageId, AccountId);
 
 macro_rules! name_columns {
     ($($name:ty),*) => {

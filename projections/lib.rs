@@ -3,6 +3,7 @@
 //! [`ReadTables`] folds pages of events into the tables, with the checkpoint in the same transaction, and gives a [`Reader`] whose
 //! rows and checkpoint agree. Every query takes the reader's connection first and the workspace second.
 
+pub mod bot_fields;
 mod cell;
 pub mod channel_accounts;
 mod checkpoint;
@@ -29,7 +30,7 @@ mod inspection;
 mod listing;
 pub mod message_search;
 pub mod messages;
-mod near_miss;
+pub mod near_miss;
 mod read_tables;
 mod reader;
 mod rows;
@@ -51,7 +52,7 @@ pub use cursor::{Cursor, InvalidCursor, Order};
 pub use fold::{FoldError, TABLES};
 pub use inspection::{Inspection, holds_read_tables, inspect};
 pub use listing::{Count, Page};
-pub use near_miss::Near;
+pub use near_miss::{Named, Near};
 pub use read_tables::{OpenError, ReadTables};
 pub use reader::Reader;
 pub use table::Actor;

@@ -11,6 +11,7 @@ mod durability;
 mod fixture;
 mod following;
 mod messages;
+mod named_nouns;
 mod replay;
 mod surface;
 mod tidy;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+mod bot_fields;
 mod call;
 mod channels;
 mod contact_fields;
@@ -21,6 +22,7 @@ pub mod event_filter;
 pub mod event_view;
 mod events;
 mod exported_event;
+mod field_values;
 mod inputs;
 pub mod listed_schema;
 pub(crate) mod may_send;
@@ -39,6 +41,7 @@ mod surface_tests;
 mod tags;
 mod tool_call;
 mod tool_search;
+mod unique_noun;
 mod untrusted;
 mod workspace;
 
