@@ -11,7 +11,7 @@ use crate::ids::{ContactId, EventId, WorkspaceId};
 use crate::metadata::Metadata;
 use crate::root::Root;
 use crate::stream::StreamType;
-use crate::{channel_account, contact, conversation, custom_field, message, tag, token, workspace};
+use crate::{channel_account, contact, conversation, custom_field, flow, flow_run, message, tag, token, workspace};
 
 /// The version under which this binary writes its events.
 pub const VERSION: u16 = 1;
@@ -141,6 +141,8 @@ events! {
     Contact => contact::Contact, contact::Event;
     Conversation => conversation::Conversation, conversation::Event;
     Message => message::Message, message::Event;
+    Flow => flow::Flow, flow::Event;
+    FlowRun => flow_run::FlowRun, flow_run::Event;
 }
 
 /// Why a stored event could not be read.
