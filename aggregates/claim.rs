@@ -15,6 +15,8 @@ pub enum ClaimKind {
     TagName,
     /// A custom field's name, folded; owned by the field.
     FieldName,
+    /// A bot field's name, folded; owned by the bot field.
+    BotFieldName,
     /// A channel account's public address, `<channel>/<name>`; owned by the account.
     AccountAddress,
     /// A person on a channel account, `<account id>/<provider's id>`; owned by the contact.
@@ -41,6 +43,7 @@ impl ClaimKind {
             Self::TokenDigest => "token_digest",
             Self::TagName => "tag_name",
             Self::FieldName => "field_name",
+            Self::BotFieldName => "bot_field_name",
             Self::AccountAddress => "account_address",
             Self::ContactIdentity => "contact_identity",
             Self::ContactEmail => "contact_email",
@@ -107,13 +110,14 @@ mod tests {
     #[test]
     fn the_names_of_kinds_are_those_that_are_stored() {
         use ClaimKind::{
-            AccountAddress, ContactEmail, ContactIdentity, ContactPhone, ConversationOf, FieldName, FlowName,
-            FlowRunActive, InboundMessage, TagName, TokenDigest,
+            AccountAddress, BotFieldName, ContactEmail, ContactIdentity, ContactPhone, ConversationOf, FieldName,
+            FlowName, FlowRunActive, InboundMessage, TagName, TokenDigest,
         };
         for (kind, name) in [
             (TokenDigest, "token_digest"),
             (TagName, "tag_name"),
             (FieldName, "field_name"),
+            (BotFieldName, "bot_field_name"),
             (AccountAddress, "account_address"),
             (ContactIdentity, "contact_identity"),
             (ContactEmail, "contact_email"),

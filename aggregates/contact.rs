@@ -5,37 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::claim::{Claim, ClaimChange, ClaimKind};
+use crate::channel_account::Channel;
+use crate::claim::ClaimChange;
+use crate::consent::{Consent, MAX_EVIDENCE_CHARS, Said, Standing};
 use crate::contact_attributes::{Attribute, Attributes};
+use crate::contact_identity::address_claims;
 use crate::field_value::FieldValue;
 use crate::glue::cqrs_glue;
-use crate::ids::{AccountId, ContactId, FieldId, TagId};
+use crate::ids::{ContactId, FieldId, NoteId, TagId};
 use crate::personal::Personal;
 use crate::root::Root;
 use crate::stream::StreamType;
 
+pub use crate::contact_identity::{Identity, Source, email_claim, identity_claim, phone_claim};
+
 /// The most tags that a contact carries.
 pub const MAX_TAGS: usize = 1_000;
-
-/// Who says so. Decides whether an e-mail address or a phone number is claimed: what a customer typed never conflicts and never
-/// links contacts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// An operator, an API call or an import.
-    Workspace,
-    /// The customer.
-    Customer,
-}
-
-/// A person on a channel account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Identity {
-    /// The account.
-    pub account: AccountId,
-    /// The channel's own id of the person, 1 to 255 characters.
-    pub user: Personal<String>,
-}
+/// The longest note, in characters.
+pub const MAX_NOTE_CHARS: usize = 1_000;
 
 /// What can be asked of a contact.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +61,36 @@ pub enum Command {
         field: FieldId,
         /// The value, of the field's type.
         value: FieldValue,
+    },
+    /// Take field values away.
+    ClearFields {
+        /// The fields.
+        fields: BTreeSet<FieldId>,
+    },
+    /// Write something down about the person, for the workspace.
+    AddNote {
+        /// The note's id, ours.
+        note: NoteId,
+        /// 1 to 1,000 characters.
+        text: Personal<String>,
+    },
+    /// Write to the person no more, whatever comes.
+    Block {
+        /// Why.
+        reason: Option<Personal<String>>,
+    },
+    /// Lift the block.
+    Unblock,
+    /// Take in whether the person wants messages.
+    SetConsent {
+        /// What was said.
+        consent: Consent,
+        /// About which channel; about all of them when missing.
+        channel: Option<Channel>,
+        /// How it is known, at most 1,000 characters.
+        evidence: Option<Personal<String>>,
+        /// Who said so. A person who opted out is opted in by the workspace with evidence only.
+        source: Source,
     },
     /// Make the person known under an account.
     ConnectIdentity {
@@ -127,6 +144,39 @@ pub enum Event {
         /// The value.
         value: Personal<FieldValue>,
     },
+    /// A custom field lost its value.
+    ContactFieldCleared {
+        /// The field.
+        field: FieldId,
+    },
+    /// Something was written down about the person.
+    ContactNoteAdded {
+        /// The note's id.
+        note: NoteId,
+        /// The note.
+        text: Personal<String>,
+    },
+    /// The person is written to no more.
+    ContactBlocked {
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Personal<String>>,
+    },
+    /// The block was lifted.
+    ContactUnblocked {},
+    /// The person wants messages, or wants none.
+    ContactConsentSet {
+        /// What was said.
+        consent: Consent,
+        /// About which channel; about all of them when missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<Channel>,
+        /// How it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Personal<String>>,
+        /// Who said so.
+        source: Source,
+    },
     /// The person can be met under an account.
     ContactIdentityConnected {
         /// The identity.
@@ -152,6 +202,15 @@ pub enum Error {
     /// Too many tags.
     #[error("a contact carries at most {MAX_TAGS} tags")]
     TooManyTags,
+    /// The note shows nothing or is too long.
+    #[error("a note has 1 to {MAX_NOTE_CHARS} characters, one of them visible")]
+    InvalidNote,
+    /// A person's own word is not undone by somebody else's alone.
+    #[error("this contact opted out themselves: opting in again needs evidence of their consent")]
+    NeedsEvidence,
+    /// The evidence is too long.
+    #[error("evidence has at most {MAX_EVIDENCE_CHARS} characters")]
+    InvalidEvidence,
     /// The channel's id of the person is empty or too long.
     #[error("a channel user id has 1 to 255 characters")]
     InvalidIdentity,
@@ -174,38 +233,34 @@ pub struct Contact {
     pub tags: BTreeSet<TagId>,
     /// Its field values.
     pub fields: BTreeMap<FieldId, Personal<FieldValue>>,
+    /// The last note.
+    pub last_note: Option<NoteId>,
+    /// Whether it is written to no more.
+    pub blocked: bool,
+    /// Whether it wants messages.
+    pub consent: Standing,
 }
 
-/// The claim on an e-mail address: case does not matter, marks do. `jörg@` and `jorg@` are two mailboxes, and so are two domains.
-#[must_use]
-pub fn email_claim(email: &str) -> Claim {
-    Claim::new(ClaimKind::ContactEmail, email.to_lowercase())
-}
-
-/// The claim on a phone number in E.164.
-#[must_use]
-pub fn phone_claim(phone: &str) -> Claim {
-    Claim::new(ClaimKind::ContactPhone, phone)
-}
-
-/// The claim on a person's id on an account.
-#[must_use]
-pub fn identity_claim(account: AccountId, user: &str) -> Claim {
-    Claim::new(ClaimKind::ContactIdentity, format!("{account}/{user}"))
-}
-
-fn address_claims(attributes: &Attributes) -> impl Iterator<Item = Claim> + '_ {
-    let email = attributes.email.as_ref().and_then(Personal::known).map(|email| email_claim(email));
-    let phone = attributes.phone.as_ref().and_then(Personal::known).map(|phone| phone_claim(phone));
-    email.into_iter().chain(phone)
-}
-
-fn identity_fits(identity: &Identity) -> bool {
-    identity.user.known().is_some_and(|user| (1..=255).contains(&user.chars().count()))
+/// Why nothing is sent to a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// The workspace blocked it.
+    Blocked,
+    /// The person wants no messages on the channel.
+    OptedOut,
 }
 
 impl Contact {
-    fn fold(&mut self, event: &Event) {
+    /// Why nothing may be sent to it on `channel`; nothing when it may.
+    #[must_use]
+    pub fn silence(&self, channel: Channel) -> Option<Silence> {
+        if self.blocked {
+            return Some(Silence::Blocked);
+        }
+        (self.consent.on(channel) == Some(Consent::OptedOut)).then_some(Silence::OptedOut)
+    }
+
+    pub(crate) fn fold(&mut self, event: &Event) {
         match event {
             Event::ContactCreated { source, attributes, identity } => {
                 self.exists = true;
@@ -230,106 +285,30 @@ impl Contact {
             Event::ContactFieldSet { field, value } => {
                 self.fields.insert(*field, value.clone());
             }
+            Event::ContactFieldCleared { field } => {
+                self.fields.remove(field);
+            }
+            Event::ContactNoteAdded { note, .. } => self.last_note = Some(*note),
+            Event::ContactBlocked { .. } => self.blocked = true,
+            Event::ContactUnblocked {} => self.blocked = false,
+            Event::ContactConsentSet { consent, channel, evidence, source } => {
+                let said = Said { consent: *consent, evidence: evidence.clone(), source: *source };
+                self.consent.take_in(*channel, said);
+            }
             Event::ContactIdentityConnected { identity } => self.identities.push(identity.clone()),
         }
-    }
-
-    fn create(
-        &self,
-        source: Source,
-        attributes: &Attributes,
-        identity: Option<&Identity>,
-    ) -> Result<Vec<Event>, Error> {
-        let created = Event::ContactCreated { source, attributes: attributes.clone(), identity: identity.cloned() };
-        if self.exists {
-            // Compared as folded: a creation by somebody else would claim otherwise, so it is not the same.
-            let mut wanted = Self { tags: self.tags.clone(), fields: self.fields.clone(), ..Self::default() };
-            wanted.fold(&created);
-            return if *self == wanted { Ok(Vec::new()) } else { Err(Error::Exists) };
-        }
-        if !attributes.tells_who() && identity.is_none() {
-            return Err(Error::Nameless);
-        }
-        if identity.is_some_and(|identity| !identity_fits(identity)) {
-            return Err(Error::InvalidIdentity);
-        }
-        Ok(vec![created])
-    }
-
-    fn update(&self, source: Source, set: &Attributes, clear: &BTreeSet<Attribute>) -> Result<Vec<Event>, Error> {
-        if let Some(both) = clear.iter().find(|attribute| set.get(**attribute).is_some()) {
-            return Err(Error::SetAndCleared(*both));
-        }
-        let claims_more = source == Source::Workspace;
-        let mut changed = set.differing_from(&self.attributes);
-        // The workspace confirms what a customer had typed: the value stays, the claim is new.
-        if claims_more && !self.email_claimed && set.email.is_some() {
-            changed.email.clone_from(&set.email);
-        }
-        if claims_more && !self.phone_claimed && set.phone.is_some() {
-            changed.phone.clone_from(&set.phone);
-        }
-        let cleared: BTreeSet<Attribute> =
-            clear.iter().copied().filter(|attribute| self.attributes.get(*attribute).is_some()).collect();
-        if changed.is_empty() && cleared.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut after = self.attributes.clone();
-        after.merge(&changed);
-        after.clear(&cleared);
-        if !after.tells_who() && self.identities.is_empty() {
-            return Err(Error::Nameless);
-        }
-        let mut released = Attributes::default();
-        if self.email_claimed && (changed.email.is_some() || cleared.contains(&Attribute::Email)) {
-            released.email.clone_from(&self.attributes.email);
-        }
-        if self.phone_claimed && (changed.phone.is_some() || cleared.contains(&Attribute::Phone)) {
-            released.phone.clone_from(&self.attributes.phone);
-        }
-        Ok(vec![Event::ContactUpdated { source, set: changed, cleared, released }])
     }
 }
 
 impl Root for Contact {
     const STREAM: StreamType = StreamType::Contact;
-    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_VERSION: u32 = 2;
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Error> {
         if !self.exists && !matches!(command, Command::Create { .. }) {
             return Err(Error::Unknown);
         }
-        match command {
-            Command::Create { source, attributes, identity } => self.create(*source, attributes, identity.as_ref()),
-            Command::Update { source, set, clear } => self.update(*source, set, clear),
-            Command::AddTags { tags } => {
-                let tags: BTreeSet<TagId> = tags.difference(&self.tags).copied().collect();
-                if self.tags.len() + tags.len() > MAX_TAGS {
-                    return Err(Error::TooManyTags);
-                }
-                Ok((!tags.is_empty()).then_some(Event::ContactTagsAdded { tags }).into_iter().collect())
-            }
-            Command::RemoveTags { tags } => {
-                let tags: BTreeSet<TagId> = tags.intersection(&self.tags).copied().collect();
-                Ok((!tags.is_empty()).then_some(Event::ContactTagsRemoved { tags }).into_iter().collect())
-            }
-            Command::SetField { field, value } => {
-                let value = Personal::Known(value.clone());
-                if self.fields.get(field) == Some(&value) {
-                    return Ok(Vec::new());
-                }
-                Ok(vec![Event::ContactFieldSet { field: *field, value }])
-            }
-            Command::ConnectIdentity { identity } => {
-                if !identity_fits(identity) {
-                    return Err(Error::InvalidIdentity);
-                }
-                if self.identities.contains(identity) {
-                    return Ok(Vec::new());
-                }
-                Ok(vec![Event::ContactIdentityConnected { identity: identity.clone() }])
-            }
-        }
+        self.decided(command)
     }
 
     fn claims(event: &Event, id: Uuid) -> Vec<ClaimChange> {
@@ -347,9 +326,14 @@ impl Root for Contact {
                 releases.chain(takes).collect()
             }
             Event::ContactIdentityConnected { identity } => identity_taken(identity).into_iter().collect(),
-            Event::ContactTagsAdded { .. } | Event::ContactTagsRemoved { .. } | Event::ContactFieldSet { .. } => {
-                Vec::new()
-            }
+            Event::ContactTagsAdded { .. }
+            | Event::ContactTagsRemoved { .. }
+            | Event::ContactFieldSet { .. }
+            | Event::ContactFieldCleared { .. }
+            | Event::ContactNoteAdded { .. }
+            | Event::ContactBlocked { .. }
+            | Event::ContactUnblocked {}
+            | Event::ContactConsentSet { .. } => Vec::new(),
         }
     }
 

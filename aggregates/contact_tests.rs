@@ -3,6 +3,8 @@
 use super::*;
 use crate::checks::{causes, holds, refuses};
 
+use crate::ids::AccountId;
+
 const ANA: &str = "ana@example.com";
 const PHONE: &str = "+491701234567";
 
@@ -66,6 +68,9 @@ fn a_contact_that_was_tagged_since_is_still_the_same_creation() {
         created(Source::Workspace, named("Ana")),
         Event::ContactTagsAdded { tags: tags([1]) },
         Event::ContactFieldSet { field: FieldId(Uuid::from_u128(3)), value: FieldValue::Boolean(true).into() },
+        Event::ContactNoteAdded { note: NoteId(Uuid::from_u128(4)), text: "likes tea".to_owned().into() },
+        Event::ContactBlocked { reason: None },
+        said(Consent::OptedOut, Source::Customer, None),
     ];
     causes::<Contact>(given, create(Source::Workspace, named("Ana")), vec![]);
 }
@@ -101,6 +106,11 @@ fn what_does_not_exist_refuses_every_command_but_its_creation() {
         Command::RemoveTags { tags: tags([1]) },
         Command::SetField { field: FieldId(Uuid::from_u128(3)), value: FieldValue::Boolean(true) },
         Command::ConnectIdentity { identity: identity("v1") },
+        Command::ClearFields { fields: [FieldId(Uuid::from_u128(3))].into() },
+        note(1, "likes tea"),
+        Command::Block { reason: None },
+        Command::Unblock,
+        say(Consent::OptedOut, Source::Customer, None),
     ] {
         refuses::<Contact>(vec![], command, Error::Unknown);
     }
@@ -268,4 +278,103 @@ fn an_identity_is_connected_once_and_claimed() {
 fn every_event_is_about_the_contact_itself() {
     let id = Uuid::from_u128(9);
     assert_eq!(Contact::subject(&created(Source::Customer, named("Ana")), id), Some(ContactId(id)));
+}
+
+fn begun() -> Event {
+    created(Source::Customer, named("Ana"))
+}
+
+#[test]
+fn a_field_that_has_a_value_is_cleared_once() {
+    let (with, without) = (FieldId(Uuid::from_u128(3)), FieldId(Uuid::from_u128(4)));
+    let set = Event::ContactFieldSet { field: with, value: FieldValue::Boolean(true).into() };
+    causes::<Contact>(
+        vec![begun(), set],
+        Command::ClearFields { fields: [with, without].into() },
+        vec![Event::ContactFieldCleared { field: with }],
+    );
+}
+
+fn note(id: u128, text: &str) -> Command {
+    Command::AddNote { note: NoteId(Uuid::from_u128(id)), text: text.to_owned().into() }
+}
+
+#[test]
+fn a_note_is_added_once_trimmed_and_has_1_to_1000_visible_characters() {
+    let added = |text: &str| Event::ContactNoteAdded { note: NoteId(Uuid::from_u128(1)), text: text.to_owned().into() };
+    causes::<Contact>(vec![begun()], note(1, " likes tea\n"), vec![added("likes tea")]);
+    let longest = "ä".repeat(MAX_NOTE_CHARS);
+    causes::<Contact>(vec![begun()], note(1, &longest), vec![added(&longest)]);
+    for text in ["", " \u{200b}", &"ä".repeat(MAX_NOTE_CHARS + 1)] {
+        refuses::<Contact>(vec![begun()], note(1, text), Error::InvalidNote);
+    }
+}
+
+#[test]
+fn a_contact_is_blocked_and_unblocked_once() {
+    let blocked = || Event::ContactBlocked { reason: Some("spam".to_owned().into()) };
+    let block = || Command::Block { reason: Some("spam".to_owned().into()) };
+    causes::<Contact>(vec![begun()], block(), vec![blocked()]);
+    causes::<Contact>(vec![begun(), blocked()], Command::Block { reason: None }, vec![]);
+    causes::<Contact>(vec![begun(), blocked()], Command::Unblock, vec![Event::ContactUnblocked {}]);
+    causes::<Contact>(vec![begun()], Command::Unblock, vec![]);
+}
+
+fn said(consent: Consent, source: Source, evidence: Option<&str>) -> Event {
+    let evidence = evidence.map(|text| text.to_owned().into());
+    Event::ContactConsentSet { consent, channel: Some(Channel::Webchat), evidence, source }
+}
+
+fn say(consent: Consent, source: Source, evidence: Option<&str>) -> Command {
+    let evidence = evidence.map(|text| text.to_owned().into());
+    Command::SetConsent { consent, channel: Some(Channel::Webchat), evidence, source }
+}
+
+#[test]
+fn consent_is_taken_in_once_and_again_with_other_evidence() {
+    use Consent::{OptedIn, OptedOut};
+    causes::<Contact>(
+        vec![begun()],
+        say(OptedOut, Source::Customer, None),
+        vec![said(OptedOut, Source::Customer, None)],
+    );
+    let given = || vec![begun(), said(OptedIn, Source::Workspace, Some("form 1"))];
+    causes::<Contact>(given(), say(OptedIn, Source::Workspace, None), vec![]);
+    let again = || Some("form 2");
+    causes::<Contact>(
+        given(),
+        say(OptedIn, Source::Workspace, again()),
+        vec![said(OptedIn, Source::Workspace, again())],
+    );
+    let too_long = "x".repeat(MAX_EVIDENCE_CHARS + 1);
+    refuses::<Contact>(given(), say(OptedIn, Source::Workspace, Some(&too_long)), Error::InvalidEvidence);
+}
+
+#[test]
+fn what_a_person_refused_is_allowed_again_by_the_person_or_with_evidence() {
+    use Consent::{OptedIn, OptedOut};
+    let given = || vec![begun(), said(OptedOut, Source::Customer, None)];
+    refuses::<Contact>(given(), say(OptedIn, Source::Workspace, None), Error::NeedsEvidence);
+    let everywhere = Command::SetConsent { consent: OptedIn, channel: None, evidence: None, source: Source::Workspace };
+    refuses::<Contact>(given(), everywhere, Error::NeedsEvidence);
+    causes::<Contact>(given(), say(OptedIn, Source::Customer, None), vec![said(OptedIn, Source::Customer, None)]);
+    let form = Some("form of today");
+    causes::<Contact>(given(), say(OptedIn, Source::Workspace, form), vec![said(OptedIn, Source::Workspace, form)]);
+    // What the workspace itself noted it may note otherwise.
+    let noted = vec![begun(), said(OptedOut, Source::Workspace, None)];
+    causes::<Contact>(noted, say(OptedIn, Source::Workspace, None), vec![said(OptedIn, Source::Workspace, None)]);
+}
+
+#[test]
+fn a_contact_that_is_blocked_or_opted_out_is_not_written_to() {
+    let silence = |events: &[Event]| {
+        let mut contact = Contact::default();
+        events.iter().for_each(|event| contact.fold(event));
+        contact.silence(Channel::Webchat)
+    };
+    assert_eq!(silence(&[begun()]), None);
+    let out = said(Consent::OptedOut, Source::Customer, None);
+    assert_eq!(silence(&[begun(), out.clone()]), Some(Silence::OptedOut));
+    assert_eq!(silence(&[begun(), out, said(Consent::OptedIn, Source::Customer, None)]), None);
+    assert_eq!(silence(&[begun(), Event::ContactBlocked { reason: None }]), Some(Silence::Blocked));
 }

@@ -36,6 +36,37 @@ pub enum Command {
     Receive(InboundMessage),
     /// Everything up to now was read by the workspace.
     MarkRead,
+    /// There is nothing left to do in it. The next inbound message opens it again.
+    Close,
+    /// Open it again.
+    Reopen,
+    /// Say who answers in it.
+    SetOwner {
+        /// Which kind.
+        owner: Owner,
+        /// Who exactly: a token's or a flow run's id, `local`; of no meaning with [`Owner::None`].
+        by: Option<String>,
+        /// Why, for whoever reads the log.
+        reason: Option<Personal<String>>,
+    },
+}
+
+/// Who answers in a conversation: exactly one. Stored names: never edited.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantArray,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Owner {
+    /// Nobody yet, or nobody any more.
+    #[default]
+    None,
+    /// A flow.
+    Flow,
+    /// An assistant, with a token.
+    Ai,
+    /// A person.
+    Human,
 }
 
 /// A message from the customer.
@@ -82,6 +113,29 @@ pub enum Event {
         /// How many messages had been unread.
         messages: u64,
     },
+    /// Nothing was left to do in it.
+    ConversationClosed {
+        /// With whom.
+        contact: ContactId,
+    },
+    /// It was opened again, by the workspace or by a message of the customer.
+    ConversationReopened {
+        /// With whom.
+        contact: ContactId,
+    },
+    /// Somebody else answers in it from now on.
+    ConversationOwnerChanged {
+        /// With whom.
+        contact: ContactId,
+        /// Which kind answers.
+        owner: Owner,
+        /// Who exactly: a token's or a flow run's id, `local`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Personal<String>>,
+    },
 }
 
 /// Why a command was refused.
@@ -104,6 +158,12 @@ pub struct Conversation {
     pub unread: u64,
     /// The last inbound message.
     pub last_inbound: Option<MessageId>,
+    /// Whether nothing is left to do in it.
+    pub closed: bool,
+    /// Who answers.
+    pub owner: Owner,
+    /// Who exactly.
+    pub owned_by: Option<String>,
 }
 
 /// The claim that a contact has one conversation on an account.
@@ -126,15 +186,23 @@ impl Conversation {
             Event::MessageReceived(inbound) => {
                 self.unread += 1;
                 self.last_inbound = Some(inbound.message);
+                // Messages are appended at any sequence: one that crossed a close has no event of its own that opens it.
+                self.closed = false;
             }
             Event::ConversationRead { .. } => self.unread = 0,
+            Event::ConversationClosed { .. } => self.closed = true,
+            Event::ConversationReopened { .. } => self.closed = false,
+            Event::ConversationOwnerChanged { owner, by, .. } => {
+                self.owner = *owner;
+                self.owned_by.clone_from(by);
+            }
         }
     }
 }
 
 impl Root for Conversation {
     const STREAM: StreamType = StreamType::Conversation;
-    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_VERSION: u32 = 2;
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Error> {
         match (command, self.with) {
@@ -153,10 +221,27 @@ impl Root for Conversation {
                 Err(Error::Elsewhere)
             }
             (Command::Receive(inbound), Some(_)) if self.last_inbound == Some(inbound.message) => Ok(Vec::new()),
-            (Command::Receive(inbound), Some(_)) => Ok(vec![Event::MessageReceived(inbound.clone())]),
+            (Command::Receive(inbound), Some((contact, _))) => {
+                // The message stands last: its position is that of the whole append.
+                let reopened = self.closed.then_some(Event::ConversationReopened { contact });
+                Ok(reopened.into_iter().chain([Event::MessageReceived(inbound.clone())]).collect())
+            }
             (Command::MarkRead, Some(_)) if self.unread == 0 => Ok(Vec::new()),
             (Command::MarkRead, Some((contact, _))) => {
                 Ok(vec![Event::ConversationRead { contact, messages: self.unread }])
+            }
+            (Command::Close, Some((contact, _))) => {
+                Ok((!self.closed).then_some(Event::ConversationClosed { contact }).into_iter().collect())
+            }
+            (Command::Reopen, Some((contact, _))) => {
+                Ok(self.closed.then_some(Event::ConversationReopened { contact }).into_iter().collect())
+            }
+            (Command::SetOwner { owner, by, reason }, Some((contact, _))) => {
+                let by = by.clone().filter(|_| *owner != Owner::None);
+                if (self.owner, &self.owned_by) == (*owner, &by) {
+                    return Ok(Vec::new());
+                }
+                Ok(vec![Event::ConversationOwnerChanged { contact, owner: *owner, by, reason: reason.clone() }])
             }
         }
     }
@@ -174,13 +259,20 @@ impl Root for Conversation {
                 }],
                 _ => Vec::new(),
             },
-            Event::ConversationRead { .. } => Vec::new(),
+            Event::ConversationRead { .. }
+            | Event::ConversationClosed { .. }
+            | Event::ConversationReopened { .. }
+            | Event::ConversationOwnerChanged { .. } => Vec::new(),
         }
     }
 
     fn subject(event: &Event, _: Uuid) -> Option<ContactId> {
         Some(match event {
-            Event::ConversationStarted { contact, .. } | Event::ConversationRead { contact, .. } => *contact,
+            Event::ConversationStarted { contact, .. }
+            | Event::ConversationRead { contact, .. }
+            | Event::ConversationClosed { contact }
+            | Event::ConversationReopened { contact }
+            | Event::ConversationOwnerChanged { contact, .. } => *contact,
             Event::MessageReceived(inbound) => inbound.contact,
         })
     }
@@ -193,103 +285,5 @@ impl Root for Conversation {
 cqrs_glue!(Conversation, Command, Event, Error, Conversation);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::checks::{causes, holds, refuses};
-
-    const CONTACT: ContactId = ContactId(Uuid::from_u128(2));
-    const ACCOUNT: AccountId = AccountId(Uuid::from_u128(3));
-
-    fn start(contact: ContactId, account: AccountId) -> Command {
-        Command::Start { contact, account }
-    }
-
-    fn started() -> Event {
-        Event::ConversationStarted { contact: CONTACT, account: ACCOUNT }
-    }
-
-    fn inbound(number: u128) -> InboundMessage {
-        InboundMessage {
-            message: MessageId(Uuid::from_u128(number)),
-            contact: CONTACT,
-            account: ACCOUNT,
-            text: "hello".to_owned().into(),
-            button: None,
-            reply_to: None,
-            user: "v1".to_owned().into(),
-            provider_message_id: format!("m{number}").into(),
-        }
-    }
-
-    fn received(number: u128) -> Event {
-        Event::MessageReceived(inbound(number))
-    }
-
-    #[test]
-    fn a_conversation_starts_once() {
-        causes::<Conversation>(vec![], start(CONTACT, ACCOUNT), vec![started()]);
-    }
-
-    #[test]
-    fn a_conversation_stays_with_its_contact_and_account() {
-        let (other_contact, other_account) = (ContactId(Uuid::from_u128(8)), AccountId(Uuid::from_u128(9)));
-        for command in [
-            start(other_contact, ACCOUNT),
-            start(CONTACT, other_account),
-            Command::Receive(InboundMessage { contact: other_contact, ..inbound(1) }),
-            Command::Receive(InboundMessage { account: other_account, ..inbound(1) }),
-        ] {
-            refuses::<Conversation>(vec![started()], command, Error::Elsewhere);
-        }
-    }
-
-    #[test]
-    fn what_does_not_exist_takes_nothing_in() {
-        refuses::<Conversation>(vec![], Command::Receive(inbound(1)), Error::Unknown);
-        refuses::<Conversation>(vec![], Command::MarkRead, Error::Unknown);
-    }
-
-    #[test]
-    fn a_message_is_received_once() {
-        causes::<Conversation>(vec![started(), received(1)], Command::Receive(inbound(2)), vec![received(2)]);
-    }
-
-    #[test]
-    fn what_was_unread_is_read_once() {
-        let read = |messages| Event::ConversationRead { contact: CONTACT, messages };
-        causes::<Conversation>(vec![started(), received(1), received(2)], Command::MarkRead, vec![read(2)]);
-        causes::<Conversation>(vec![started()], Command::MarkRead, vec![]);
-        causes::<Conversation>(vec![started(), received(1), read(1), received(2)], Command::MarkRead, vec![read(1)]);
-    }
-
-    #[test]
-    fn a_contact_has_one_conversation_on_an_account_and_a_message_is_taken_in_once() {
-        holds::<Conversation>(
-            &[started(), received(1)],
-            &[conversation_claim(ACCOUNT, CONTACT), inbound_claim(ACCOUNT, "v1", "m1")],
-        );
-        // The log answers a repeated delivery with the owner of the claim: the message.
-        let changes = Conversation::claims(&received(1), Uuid::nil());
-        assert!(matches!(&changes[..], [ClaimChange::Take { owner, .. }] if *owner == Uuid::from_u128(1)));
-    }
-
-    #[test]
-    fn a_senders_id_cannot_pass_for_another_sender_and_message() {
-        assert_ne!(inbound_claim(ACCOUNT, "a/b", "c"), inbound_claim(ACCOUNT, "a", "b/c"));
-        assert_ne!(inbound_claim(ACCOUNT, "1/a", "b"), inbound_claim(ACCOUNT, "1", "a/b"));
-    }
-
-    #[test]
-    fn a_forgotten_sender_claims_nothing() {
-        let erased = InboundMessage { user: Personal::Erased(true), ..inbound(1) };
-        holds::<Conversation>(&[Event::MessageReceived(erased)], &[]);
-    }
-
-    #[test]
-    fn every_event_is_about_the_contact() {
-        let read = Event::ConversationRead { contact: CONTACT, messages: 1 };
-        for event in [started(), received(1), read] {
-            assert_eq!(Conversation::subject(&event, Uuid::nil()), Some(CONTACT));
-        }
-    }
-}
+#[path = "conversation_tests.rs"]
+mod tests;

@@ -5,11 +5,14 @@ use uuid::Uuid;
 
 use crate::claim::{Claim, ClaimChange, ClaimKind};
 use crate::field_value::FieldType;
-use crate::folding::fold;
 use crate::glue::cqrs_glue;
 use crate::ids::ContactId;
 use crate::root::Root;
 use crate::stream::StreamType;
+use crate::unique_name;
+
+/// The longest description, in characters.
+pub const MAX_DESCRIPTION_CHARS: usize = 1_000;
 
 /// What can be asked of a custom field.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +26,15 @@ pub enum Command {
         /// What it is for, at most 1,000 characters.
         description: Option<String>,
     },
+    /// Change what is given. The type stays: values of it are on contacts.
+    Update {
+        /// As when it began.
+        name: Option<String>,
+        /// What it is for; empty takes it away.
+        description: Option<String>,
+    },
+    /// End it: its values go from every contact, and its name is free.
+    Delete,
 }
 
 /// What happened to a custom field. Names and members are stored: never edited.
@@ -39,6 +51,23 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
     },
+    /// Its name or description changed.
+    CustomFieldUpdated {
+        /// Its name, where that changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The name that it gave back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_name: Option<String>,
+        /// What it is for, where that changed; empty when that was taken away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+    /// It ended, and with it its values on every contact.
+    CustomFieldDeleted {
+        /// The name that it gave back.
+        name: String,
+    },
 }
 
 /// Why a command was refused.
@@ -53,62 +82,111 @@ pub enum Error {
     /// It exists otherwise.
     #[error("this custom field exists already, otherwise")]
     Exists,
+    /// It does not exist, or not any more.
+    #[error("this custom field does not exist")]
+    Unknown,
 }
 
 /// A custom field's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CustomField {
-    /// Its name; empty before it began.
+    /// Its name; empty before it began and after it ended.
     pub name: String,
     /// What its values are.
     pub field_type: FieldType,
     /// What it is for.
     pub description: Option<String>,
+    /// Whether it ended.
+    pub deleted: bool,
 }
 
 /// The claim on a custom field's name.
 #[must_use]
 pub fn name_claim(name: &str) -> Claim {
-    Claim::new(ClaimKind::FieldName, fold(name))
+    unique_name::claim(ClaimKind::FieldName, name)
 }
 
 impl CustomField {
     fn fold(&mut self, event: &Event) {
-        let Event::CustomFieldCreated { name, field_type, description } = event;
-        *self = Self { name: name.clone(), field_type: *field_type, description: description.clone() };
+        match event {
+            Event::CustomFieldCreated { name, field_type, description } => {
+                let (name, description) = (name.clone(), description.clone());
+                *self = Self { name, field_type: *field_type, description, deleted: false };
+            }
+            Event::CustomFieldUpdated { name, description, .. } => {
+                if let Some(name) = name {
+                    self.name.clone_from(name);
+                }
+                if let Some(description) = description {
+                    self.description = Some(description.clone()).filter(|text| !text.is_empty());
+                }
+            }
+            Event::CustomFieldDeleted { .. } => *self = Self { deleted: true, ..Self::default() },
+        }
     }
-}
 
-impl Root for CustomField {
-    const STREAM: StreamType = StreamType::CustomField;
-    const SNAPSHOT_VERSION: u32 = 1;
-
-    fn decide(&self, command: &Command) -> Result<Vec<Event>, Error> {
-        let Command::Create { name, field_type, description } = command;
-        let name = name.trim();
-        if fold(name).is_empty() || name.chars().count() > 255 {
-            return Err(Error::InvalidName);
-        }
-        if description.as_ref().is_some_and(|text| text.chars().count() > 1_000) {
-            return Err(Error::InvalidDescription);
-        }
-        let wanted = Self { name: name.to_owned(), field_type: *field_type, description: description.clone() };
+    fn create(&self, name: &str, field_type: FieldType, description: Option<&String>) -> Result<Vec<Event>, Error> {
+        let name = fitting(name)?;
+        check_description(description)?;
+        let wanted = Self { name, field_type, description: description.cloned(), deleted: false };
         if *self == wanted {
             return Ok(Vec::new());
         }
         if !self.name.is_empty() {
             return Err(Error::Exists);
         }
-        Ok(vec![Event::CustomFieldCreated {
-            name: wanted.name,
-            field_type: wanted.field_type,
-            description: wanted.description,
-        }])
+        let Self { name, field_type, description, .. } = wanted;
+        Ok(vec![Event::CustomFieldCreated { name, field_type, description }])
+    }
+
+    fn update(&self, name: Option<&String>, description: Option<&String>) -> Result<Vec<Event>, Error> {
+        let name = name.map(|name| fitting(name)).transpose()?.filter(|name| *name != self.name);
+        check_description(description)?;
+        let there = self.description.as_deref().unwrap_or_default();
+        let description = description.filter(|text| text.as_str() != there).cloned();
+        if name.is_none() && description.is_none() {
+            return Ok(Vec::new());
+        }
+        let previous_name = name.as_ref().map(|_| self.name.clone());
+        Ok(vec![Event::CustomFieldUpdated { name, previous_name, description }])
+    }
+}
+
+fn fitting(name: &str) -> Result<String, Error> {
+    unique_name::checked(name).map(str::to_owned).ok_or(Error::InvalidName)
+}
+
+fn check_description(description: Option<&String>) -> Result<(), Error> {
+    if description.is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
+        return Err(Error::InvalidDescription);
+    }
+    Ok(())
+}
+
+impl Root for CustomField {
+    const STREAM: StreamType = StreamType::CustomField;
+    const SNAPSHOT_VERSION: u32 = 2;
+
+    fn decide(&self, command: &Command) -> Result<Vec<Event>, Error> {
+        match command {
+            Command::Create { .. } if self.deleted => Err(Error::Unknown),
+            Command::Create { name, field_type, description } => self.create(name, *field_type, description.as_ref()),
+            Command::Delete if self.deleted => Ok(Vec::new()),
+            _ if self.name.is_empty() => Err(Error::Unknown),
+            Command::Update { name, description } => self.update(name.as_ref(), description.as_ref()),
+            Command::Delete => Ok(vec![Event::CustomFieldDeleted { name: self.name.clone() }]),
+        }
     }
 
     fn claims(event: &Event, id: Uuid) -> Vec<ClaimChange> {
-        let Event::CustomFieldCreated { name, .. } = event;
-        vec![ClaimChange::Take { claim: name_claim(name), owner: id }]
+        match event {
+            Event::CustomFieldCreated { name, .. } => unique_name::taken(ClaimKind::FieldName, name, id),
+            Event::CustomFieldUpdated { name: Some(name), previous_name: Some(previous), .. } => {
+                unique_name::moved(ClaimKind::FieldName, previous, name, id)
+            }
+            Event::CustomFieldUpdated { .. } => Vec::new(),
+            Event::CustomFieldDeleted { name } => unique_name::released(ClaimKind::FieldName, name),
+        }
     }
 
     fn subject(_: &Event, _: Uuid) -> Option<ContactId> {
@@ -179,6 +257,49 @@ mod tests {
     #[test]
     fn a_name_is_claimed_without_regard_to_case_and_marks() {
         holds::<CustomField>(&[created("Größe", FieldType::Text)], &[name_claim("GROSSE")]);
+    }
+
+    fn update(name: Option<&str>, description: Option<&str>) -> Command {
+        Command::Update { name: name.map(str::to_owned), description: description.map(str::to_owned) }
+    }
+
+    fn updated(names: Option<(&str, &str)>, description: Option<&str>) -> Event {
+        Event::CustomFieldUpdated {
+            name: names.map(|(name, _)| name.to_owned()),
+            previous_name: names.map(|(_, previous)| previous.to_owned()),
+            description: description.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn an_update_holds_only_what_changes_and_moves_the_claim() {
+        let given = || vec![created("Size", FieldType::Number)];
+        causes::<CustomField>(
+            given(),
+            update(Some(" Shoes "), Some("of feet")),
+            vec![updated(Some(("Shoes", "Size")), Some("of feet"))],
+        );
+        causes::<CustomField>(given(), update(Some("Size"), Some("of feet")), vec![updated(None, Some("of feet"))]);
+        causes::<CustomField>(given(), update(Some("Size"), Some("")), vec![]);
+        let described = vec![created("Size", FieldType::Number), updated(None, Some("of feet"))];
+        causes::<CustomField>(described, update(None, Some("")), vec![updated(None, Some(""))]);
+        refuses::<CustomField>(given(), update(Some(" "), None), Error::InvalidName);
+        refuses::<CustomField>(given(), update(None, Some(&"ä".repeat(1_001))), Error::InvalidDescription);
+        let moved = [created("Size", FieldType::Number), updated(Some(("Shoes", "Size")), None)];
+        holds::<CustomField>(&moved, &[name_claim("shoes")]);
+    }
+
+    #[test]
+    fn a_deleted_field_gives_its_name_back_and_does_not_come_back() {
+        let deleted = || Event::CustomFieldDeleted { name: "Size".to_owned() };
+        let given = || vec![created("Size", FieldType::Number), deleted()];
+        causes::<CustomField>(vec![created("Size", FieldType::Number)], Command::Delete, vec![deleted()]);
+        causes::<CustomField>(given(), Command::Delete, vec![]);
+        holds::<CustomField>(&given(), &[]);
+        for command in [update(Some("Size"), None), create("Size", FieldType::Number, None)] {
+            refuses::<CustomField>(given(), command, Error::Unknown);
+        }
+        refuses::<CustomField>(vec![], Command::Delete, Error::Unknown);
     }
 
     #[test]

@@ -11,7 +11,9 @@ use crate::ids::{ContactId, EventId, WorkspaceId};
 use crate::metadata::Metadata;
 use crate::root::Root;
 use crate::stream::StreamType;
-use crate::{channel_account, contact, conversation, custom_field, flow, flow_run, message, tag, token, workspace};
+use crate::{
+    bot_field, channel_account, contact, conversation, custom_field, flow, flow_run, message, tag, token, workspace,
+};
 
 /// The version under which this binary writes its events.
 pub const VERSION: u16 = 1;
@@ -137,6 +139,7 @@ events! {
     Token => token::Token, token::Event;
     Tag => tag::Tag, tag::Event;
     CustomField => custom_field::CustomField, custom_field::Event;
+    BotField => bot_field::BotField, bot_field::Event;
     ChannelAccount => channel_account::ChannelAccount, channel_account::Event;
     Contact => contact::Contact, contact::Event;
     Conversation => conversation::Conversation, conversation::Event;

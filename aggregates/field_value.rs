@@ -140,6 +140,23 @@ impl FieldValue {
         }
     }
 
+    /// What it is a value of.
+    #[must_use]
+    pub const fn field_type(&self) -> FieldType {
+        match self {
+            Self::Text(_) => FieldType::Text,
+            Self::Number(_) => FieldType::Number,
+            Self::Boolean(_) => FieldType::Boolean,
+            Self::Date(_) => FieldType::Date,
+            Self::DateTime(_) => FieldType::DateTime,
+            Self::Time(_) => FieldType::Time,
+            Self::Url(_) => FieldType::Url,
+            Self::Email(_) => FieldType::Email,
+            Self::Phone(_) => FieldType::Phone,
+            Self::List(_) => FieldType::List,
+        }
+    }
+
     /// The value as JSON, as callers see it.
     #[must_use]
     pub fn to_value(&self) -> Value {

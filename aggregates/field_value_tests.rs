@@ -15,6 +15,7 @@ fn reads(field_type: FieldType, cases: &[(Value, Value)]) {
     for (value, spelling) in cases {
         let read = FieldValue::parse(field_type, value).unwrap_or_else(|error| panic!("{value}: {error}"));
         assert_eq!(&read.to_value(), spelling, "{value}");
+        assert_eq!(read.field_type(), field_type);
         assert!(FieldValue::parse(field_type, spelling) == Ok(read), "{spelling} again");
     }
 }

@@ -139,6 +139,10 @@ id!(/// A tag.
     TagId, "tag");
 id!(/// A custom field's definition.
     FieldId, "field");
+id!(/// A note about a contact.
+    NoteId, "note");
+id!(/// A bot field.
+    BotFieldId, "botfield");
 id!(/// A conversation.
     ConversationId, "conv");
 id!(/// A message, inbound or outbound.

@@ -2,11 +2,15 @@
 //!
 //! Nothing here does I/O, knows the clock, or draws lots: time, ids and look-ups come in as values of a command.
 
+pub mod bot_field;
 pub mod channel_account;
 pub mod claim;
+pub mod consent;
 pub mod contact;
 pub mod contact_address;
 pub mod contact_attributes;
+mod contact_decisions;
+mod contact_identity;
 pub mod conversation;
 pub mod custom_field;
 pub mod event;
@@ -27,6 +31,7 @@ pub mod root;
 pub mod stream;
 pub mod tag;
 pub mod token;
+pub mod unique_name;
 pub mod workspace;
 
 pub use event::{DecodeError, Event, Recorded};

@@ -16,6 +16,8 @@ pub enum StreamType {
     Tag,
     /// One custom field's definition.
     CustomField,
+    /// One bot field: a variable of the workspace.
+    BotField,
     /// One account on a channel, such as a web chat widget or a bot.
     ChannelAccount,
     /// One contact.
@@ -32,11 +34,12 @@ pub enum StreamType {
 
 impl StreamType {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Workspace,
         Self::Token,
         Self::Tag,
         Self::CustomField,
+        Self::BotField,
         Self::ChannelAccount,
         Self::Contact,
         Self::Conversation,
@@ -53,6 +56,7 @@ impl StreamType {
             Self::Token => "token",
             Self::Tag => "tag",
             Self::CustomField => "custom_field",
+            Self::BotField => "bot_field",
             Self::ChannelAccount => "channel_account",
             Self::Contact => "contact",
             Self::Conversation => "conversation",
@@ -70,6 +74,7 @@ impl StreamType {
             Self::Token => ids::TokenId::PREFIX,
             Self::Tag => ids::TagId::PREFIX,
             Self::CustomField => ids::FieldId::PREFIX,
+            Self::BotField => ids::BotFieldId::PREFIX,
             Self::ChannelAccount => ids::AccountId::PREFIX,
             Self::Contact => ids::ContactId::PREFIX,
             Self::Conversation => ids::ConversationId::PREFIX,

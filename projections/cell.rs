@@ -5,7 +5,9 @@ use std::str::FromStr;
 use aggregates::Personal;
 use aggregates::channel_account::Channel;
 use aggregates::field_value::FieldType;
-use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, TagId, TokenId, WorkspaceId};
+use aggregates::ids::{
+    AccountId, ContactId, ConversationId, FieldId, FlowId, MessageId, NoteId, RunId, TagId, TokenId, WorkspaceId,
+};
 use aggregates::message::Status;
 use aggregates::metadata::ActorKind;
 use aggregates::token::Permission;
@@ -81,6 +83,16 @@ impl Column for u64 {
     }
 }
 
+impl Column for bool {
+    fn to_cell(&self) -> Cell {
+        Cell::Integer(i64::from(*self))
+    }
+
+    fn from_value(value: Value<'_>) -> Result<Self, BoxDynError> {
+        Ok(i64::from_value(value)? != 0)
+    }
+}
+
 impl Column for String {
     fn to_cell(&self) -> Cell {
         Cell::Text(self.clone())
@@ -130,7 +142,19 @@ macro_rules! id_columns {
     };
 }
 
-id_columns!(WorkspaceId, TokenId, ContactId, TagId, FieldId, ConversationId, MessageId, AccountId);
+id_columns!(
+    WorkspaceId,
+    TokenId,
+    ContactId,
+    TagId,
+    FieldId,
+    NoteId,
+    ConversationId,
+    MessageId,
+    AccountId,
+    FlowId,
+    RunId
+);
 
 macro_rules! name_columns {
     ($($name:ty),*) => {
@@ -148,7 +172,15 @@ macro_rules! name_columns {
     };
 }
 
-name_columns!(Channel, Permission, FieldType, Status, ActorKind, crate::messages::Direction);
+name_columns!(
+    Channel,
+    Permission,
+    FieldType,
+    Status,
+    aggregates::flow_run::Status,
+    ActorKind,
+    crate::messages::Direction
+);
 
 /// What is known of a personal value: nothing, once the person was forgotten.
 pub fn known<T: Clone>(value: &Personal<T>) -> Option<T> {

@@ -12,7 +12,7 @@ use crate::sql::Sql;
 pub const GROUP: &str = "workspace_tables";
 
 /// The version of what the tables hold. Raised whenever the same events would fold into other rows; older files are then rebuilt.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// How far the tables of a workspace have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -51,17 +51,20 @@ impl Projection for ContactField {
     fn touched(_: &Recorded, _: &mut BTreeSet<Self::Key>) {}
 
     fn apply(rows: &mut Rows<Self>, event: &Recorded) -> Result<(), Poison> {
-        if let Event::Contact(contact::Event::ContactFieldSet { field, value }) = &event.event {
-            rows.insert(Self {
-                workspace: event.workspace,
-                contact: ContactId(event.stream_id),
+        let (workspace, contact) = (event.workspace, ContactId(event.stream_id));
+        match &event.event {
+            Event::Contact(contact::Event::ContactFieldSet { field, value }) => rows.insert(Self {
+                workspace,
+                contact,
                 field: *field,
                 value: value.known().map(|value| Json(value.to_value())),
                 set_at: event.recorded_at,
                 position: event.position,
                 actor_kind: event.metadata.actor.kind,
                 actor_id: event.metadata.actor.id.clone(),
-            });
+            }),
+            Event::Contact(contact::Event::ContactFieldCleared { field }) => rows.remove((workspace, contact, *field)),
+            _ => {}
         }
         Ok(())
     }

@@ -1,20 +1,25 @@
 //! The contacts as they are shown: attributes, the folded texts by which they are found and sorted, and when something last
 //! happened with them. How they are listed and found stands in `contact_search.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use aggregates::channel_account::Channel;
+use aggregates::consent::Consent;
 use aggregates::contact::Identity;
 use aggregates::contact_attributes::{Attribute, Attributes};
 use aggregates::folding::fold;
 use aggregates::ids::{ContactId, WorkspaceId};
 use aggregates::{Event, Personal, Recorded, contact, conversation, message};
 
+use crate::cell::Json;
 use crate::database::{Connection, Error};
 use crate::listing::one_of;
 use crate::rows::Rows;
 use crate::sql::Sql;
 use crate::table::{Poison, Projection, Table, table};
 
+/// Stands in the place of a channel's name for what was said about all of them.
+const EVERYWHERE: &str = "all";
 /// Sorts behind every name: for contacts of whom nothing is known.
 const NAMELESS: &str = "\u{10fffd}";
 
@@ -61,6 +66,10 @@ table! {
         created_position: u64,
         /// When it last wrote, was written to, or began.
         last_activity_at: i64,
+        /// Whether it is written to no more.
+        blocked: bool,
+        /// Whether it wants messages: on `all` channels, and on those about which something was said since.
+        consent: Json<BTreeMap<String, Consent>>,
     }
 }
 
@@ -77,6 +86,11 @@ fn change(event: &Recorded) -> Option<(ContactId, Change<'_>)> {
         Event::Contact(contact::Event::ContactIdentityConnected { identity }) => {
             Some((own, Change::Connected(identity)))
         }
+        Event::Contact(contact::Event::ContactBlocked { .. }) => Some((own, Change::Blocked(true))),
+        Event::Contact(contact::Event::ContactUnblocked {}) => Some((own, Change::Blocked(false))),
+        Event::Contact(contact::Event::ContactConsentSet { consent, channel, .. }) => {
+            Some((own, Change::Consent(*consent, *channel)))
+        }
         Event::Conversation(conversation::Event::MessageReceived(inbound)) => Some((inbound.contact, Change::Active)),
         Event::Message(message::Event::MessageQueued(outbound)) => Some((outbound.contact, Change::Active)),
         _ => None,
@@ -87,13 +101,18 @@ enum Change<'e> {
     Created(&'e Attributes, Option<&'e Identity>),
     Updated(&'e Attributes, &'e BTreeSet<Attribute>),
     Connected(&'e Identity),
+    Blocked(bool),
+    Consent(Consent, Option<Channel>),
     Active,
 }
 
 impl Projection for Contact {
     fn touched(event: &Recorded, keys: &mut BTreeSet<Self::Key>) {
-        if let Some((contact, Change::Updated(..) | Change::Connected(_) | Change::Active)) = change(event) {
-            keys.insert((event.workspace, contact));
+        match change(event) {
+            None | Some((_, Change::Created(..))) => {}
+            Some((contact, _)) => {
+                keys.insert((event.workspace, contact));
+            }
         }
     }
 
@@ -122,6 +141,8 @@ impl Projection for Contact {
                 row.connect(Some(identity));
                 row.index();
             }
+            Change::Blocked(blocked) => rows.get_mut(&key).ok_or(unknown)?.blocked = blocked,
+            Change::Consent(consent, channel) => rows.get_mut(&key).ok_or(unknown)?.consent(consent, channel),
             // Another stream's event: without the contact there is nothing to show it on.
             Change::Active => {
                 if let Some(row) = rows.get_mut(&key) {
@@ -155,7 +176,20 @@ impl Contact {
             created_at: event.recorded_at,
             created_position: event.position,
             last_activity_at: event.recorded_at,
+            blocked: false,
+            consent: Json(BTreeMap::new()),
         }
+    }
+
+    fn consent(&mut self, consent: Consent, channel: Option<Channel>) {
+        match channel {
+            Some(channel) => self.consent.0.insert(channel.name().to_owned(), consent),
+            // The last word about everything is the last word about each.
+            None => {
+                self.consent.0.clear();
+                self.consent.0.insert(EVERYWHERE.to_owned(), consent)
+            }
+        };
     }
 
     const fn column(&mut self, attribute: Attribute) -> &mut Option<String> {
@@ -299,6 +333,33 @@ mod tests {
         assert_eq!((row.name.as_deref(), row.email, row.phone.as_deref()), (Some("Ána"), None, Some("+4917")));
         assert_eq!((row.sort_name.as_str(), row.users_folded.as_str()), ("ana", "v1"));
         assert_eq!(row.search, format!("{}\n  ana\n  +4917\n  v1", workspace_mark(workspace)));
+    }
+
+    #[tokio::test]
+    async fn a_contact_shows_whether_it_may_be_written_to() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let contact = given.contact(workspace, person("Ana", "", "", ""), None);
+        let said = |consent, channel| contact::Event::ContactConsentSet {
+            consent,
+            channel,
+            evidence: None,
+            source: Source::Customer,
+        };
+        given.record(workspace, contact, said(Consent::OptedIn, Some(Channel::Webchat)));
+        given.record(workspace, contact, contact::Event::ContactBlocked { reason: None });
+        let shown = |given: &Given| {
+            let row = rows::<Contact>(given).pop().expect("a contact");
+            (row.blocked, row.consent.0.into_iter().collect::<Vec<_>>())
+        };
+        assert_eq!(shown(&given), (true, vec![("webchat".to_owned(), Consent::OptedIn)]));
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let row = get(reader.connection(), workspace, contact).await.expect("a row").expect("a contact");
+        assert!(row == rows::<Contact>(&given).remove(0), "what is read is what was folded");
+        given.record(workspace, contact, said(Consent::OptedOut, None));
+        given.record(workspace, contact, contact::Event::ContactUnblocked {});
+        assert_eq!(shown(&given), (false, vec![("all".to_owned(), Consent::OptedOut)]));
     }
 
     #[test]

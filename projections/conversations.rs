@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aggregates::conversation::Owner;
 use aggregates::ids::{AccountId, ContactId, ConversationId, TagId, WorkspaceId};
 use aggregates::{Event, Recorded, conversation, message};
 
@@ -16,6 +17,10 @@ use crate::table::{Poison, Projection, Table, table};
 
 /// The longest preview of a message, in characters.
 const PREVIEW_CHARS: usize = 140;
+/// The status of a conversation in which something may be left to do.
+const OPEN: &str = "open";
+/// The status of a conversation in which nothing is left to do.
+const CLOSED: &str = "closed";
 
 table! {
     /// A conversation.
@@ -30,10 +35,12 @@ table! {
         contact: ContactId,
         /// Where.
         account: AccountId,
-        /// `open`: nothing closes a conversation yet.
+        /// `open` or `closed`.
         status: String,
-        /// `unassigned`: nothing takes a conversation over yet.
+        /// Which kind answers: `none`, `flow`, `ai` or `human`.
         owner: String,
+        /// Who exactly: a token's or a flow run's id, `local`.
+        owner_id: Option<String>,
         /// How many inbound messages nobody has read.
         unread: u64,
         /// The beginning of the last message, at most 140 characters.
@@ -84,16 +91,7 @@ impl Projection for Conversation {
         }
         let row = rows.get_mut(&(event.workspace, id));
         match &event.event {
-            Event::Conversation(conversation::Event::MessageReceived(inbound)) => {
-                let row = row.ok_or(Poison("the conversation did not begin"))?;
-                row.unread += 1;
-                row.last_inbound_at = Some(event.recorded_at);
-                row.waiting_since = row.waiting_since.or(Some(event.recorded_at));
-                row.message(event, inbound.text.known(), Direction::In);
-            }
-            Event::Conversation(conversation::Event::ConversationRead { .. }) => {
-                row.ok_or(Poison("the conversation did not begin"))?.unread = 0;
-            }
+            Event::Conversation(own) => row.ok_or(Poison("the conversation did not begin"))?.fold(event, own),
             Event::Message(message::Event::MessageQueued(outbound)) => {
                 // Another stream's event: without the conversation there is nothing to show it in.
                 if let Some(row) = row {
@@ -115,8 +113,9 @@ impl Conversation {
             id,
             contact,
             account,
-            status: "open".to_owned(),
-            owner: "unassigned".to_owned(),
+            status: OPEN.to_owned(),
+            owner: <&str>::from(Owner::None).to_owned(),
+            owner_id: None,
             unread: 0,
             last_message_preview: None,
             last_message_at: None,
@@ -126,6 +125,31 @@ impl Conversation {
             waiting_since: None,
             started_at: event.recorded_at,
             updated_at: event.recorded_at,
+        }
+    }
+
+    fn fold(&mut self, event: &Recorded, own: &conversation::Event) {
+        use conversation::Event::{
+            ConversationClosed, ConversationOwnerChanged, ConversationRead, ConversationReopened, ConversationStarted,
+            MessageReceived,
+        };
+        match own {
+            ConversationStarted { .. } => {}
+            MessageReceived(inbound) => {
+                self.unread += 1;
+                self.last_inbound_at = Some(event.recorded_at);
+                self.waiting_since = self.waiting_since.or(Some(event.recorded_at));
+                // One that crossed a close has no event of its own that opens the conversation.
+                OPEN.clone_into(&mut self.status);
+                self.message(event, inbound.text.known(), Direction::In);
+            }
+            ConversationRead { .. } => self.unread = 0,
+            ConversationClosed { .. } => CLOSED.clone_into(&mut self.status),
+            ConversationReopened { .. } => OPEN.clone_into(&mut self.status),
+            ConversationOwnerChanged { owner, by, .. } => {
+                <&str>::from(*owner).clone_into(&mut self.owner);
+                self.owner_id.clone_from(by);
+            }
         }
     }
 
@@ -146,9 +170,9 @@ impl Listed for Conversation {
 /// Which conversations to list. Empty members filter nothing.
 #[derive(Clone, Default)]
 pub struct Filter {
-    /// `open`, and what may come.
+    /// `open` or `closed`.
     pub status: Option<String>,
-    /// `unassigned`, and what may come.
+    /// `none`, `flow`, `ai` or `human`.
     pub owner: Option<String>,
     /// With unread messages, or without.
     pub unread: Option<bool>,
@@ -266,114 +290,5 @@ pub async fn of_contacts(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::given::{BEGINNING, Given, folded, person, rows};
-
-    struct Talks {
-        given: Given,
-        workspace: WorkspaceId,
-        account: AccountId,
-        vip: TagId,
-        contacts: Vec<ContactId>,
-        conversations: Vec<ConversationId>,
-    }
-
-    /// Ana wrote twice and was answered, Bo wrote and waits, Cy was read, Di never wrote.
-    fn talks() -> Talks {
-        let mut given = Given::default();
-        let workspace = given.workspace("Acme");
-        let account = given.account(workspace, "local");
-        let vip = given.tag(workspace, "VIP");
-        let (mut contacts, mut conversations) = (Vec::new(), Vec::new());
-        for name in ["Ana", "Bo", "Cy", "Di"] {
-            let contact = given.contact(workspace, person(name, "López", "", ""), None);
-            let conversation = given.conversation(workspace, contact, account);
-            contacts.push(contact);
-            conversations.push(conversation);
-        }
-        for contact in [0, 0, 1, 2] {
-            given.received(workspace, conversations[contact], (contacts[contact], account), "hello");
-        }
-        given.queued(workspace, conversations[0], (contacts[0], account), &"x".repeat(200));
-        let read = conversation::Event::ConversationRead { contact: contacts[2], messages: 1 };
-        given.record(workspace, conversations[2], read);
-        given.tagged(workspace, contacts[1], &[vip]);
-        Talks { given, workspace, account, vip, contacts, conversations }
-    }
-
-    #[test]
-    fn a_conversation_shows_how_it_stands() {
-        let talks = talks();
-        let rows = rows::<Conversation>(&talks.given);
-        let stands: Vec<(u64, bool)> = rows.iter().map(|row| (row.unread, row.waiting_since.is_some())).collect();
-        assert_eq!(stands, [(2, false), (1, true), (0, true), (0, false)]);
-        let preview = rows[0].last_message_preview.as_deref().expect("a preview");
-        assert_eq!((preview.chars().count(), preview.ends_with('…')), (140, true));
-        assert_eq!(rows[0].last_message_direction, Some(Direction::Out));
-        assert_eq!(rows[1].waiting_since, rows[1].last_inbound_at);
-        assert_eq!((rows[3].last_message_at, rows[3].updated_at), (None, BEGINNING + 10_000_000));
-    }
-
-    #[tokio::test]
-    async fn conversations_are_listed_by_every_filter() {
-        let talks = talks();
-        let tables = folded(&talks.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let [ana, bo, cy, di] = talks.conversations[..] else { panic!("four conversations") };
-        let text = |text: &str| Some(text.to_owned());
-        let cases = [
-            (Filter::default(), vec![ana, cy, bo, di]),
-            (Filter { unread: Some(true), ..Filter::default() }, vec![ana, bo]),
-            (Filter { unread: Some(false), ..Filter::default() }, vec![cy, di]),
-            (Filter { unanswered: Some(true), ..Filter::default() }, vec![cy, bo]),
-            (Filter { unanswered: Some(false), ..Filter::default() }, vec![ana, di]),
-            (Filter { status: text("open"), owner: text("unassigned"), ..Filter::default() }, vec![ana, cy, bo, di]),
-            (Filter { status: text("closed"), ..Filter::default() }, vec![]),
-            (
-                Filter { accounts: Some(vec![talks.account]), query: text("lopez"), ..Filter::default() },
-                vec![ana, cy, bo, di],
-            ),
-            (Filter { accounts: Some(vec![]), ..Filter::default() }, vec![]),
-            (Filter { tags: vec![talks.vip], ..Filter::default() }, vec![bo]),
-            (Filter { query: text("Cy lo"), ..Filter::default() }, vec![cy]),
-            (Filter { query: text("di"), ..Filter::default() }, vec![di]),
-            (
-                Filter { updated_after: Some(BEGINNING + 11_000_000 + 1_000_000), ..Filter::default() },
-                vec![ana, cy, bo],
-            ),
-        ];
-        for (number, (filter, wanted)) in cases.into_iter().enumerate() {
-            let page = list(connection, talks.workspace, &filter, None, 10).await.expect("a page");
-            let found: Vec<ConversationId> = page.items.iter().map(|row| row.id).collect();
-            assert_eq!((found, page.next, page.examined), (wanted.clone(), None, None), "case {number}");
-            let counted = count(connection, talks.workspace, &filter).await.expect("a count");
-            assert_eq!((counted.value, counted.more), (wanted.len() as u64, false), "case {number}");
-        }
-    }
-
-    #[tokio::test]
-    async fn pages_follow_each_other_without_loss_and_workspaces_stay_apart() {
-        let mut talks = talks();
-        let elsewhere = talks.given.workspace("Beta");
-        let tables = folded(&talks.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let (mut after, mut seen) = (None, Vec::new());
-        loop {
-            let page = list(connection, talks.workspace, &Filter::default(), after.as_ref(), 1).await.expect("a page");
-            seen.extend(page.items.iter().map(|row| row.id));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        assert_eq!(seen.len(), 4);
-        let first = talks.conversations[0];
-        assert!(get(connection, talks.workspace, first).await.expect("a row").is_some());
-        assert!(get(connection, elsewhere, first).await.expect("a row").is_none());
-        let of = of_contacts(connection, talks.workspace, &talks.contacts[1..3]).await.expect("rows");
-        assert_eq!(of.iter().map(|row| row.id).collect::<Vec<_>>(), talks.conversations[1..3]);
-    }
-}
+#[path = "conversations_tests.rs"]
+mod tests;

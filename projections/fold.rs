@@ -162,8 +162,12 @@ tables! {
     contact_identities: crate::contact_identities::ContactIdentity,
     contact_tags: crate::contact_tags::ContactTag,
     contact_fields: crate::contact_fields::ContactField,
+    contact_notes: crate::contact_notes::ContactNote,
     conversations: crate::conversations::Conversation,
     messages: crate::messages::Message,
+    flows: crate::flows::Flow,
+    flow_versions: crate::flow_versions::FlowVersion,
+    flow_runs: crate::flow_runs::FlowRun,
 }
 
 /// Folds `page` on a connection with an open write transaction; `reached` says for each workspace of the page where it ends.

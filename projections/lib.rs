@@ -9,6 +9,7 @@ mod checkpoint;
 pub mod contact_fields;
 pub mod contact_identities;
 pub mod contact_near;
+pub mod contact_notes;
 pub mod contact_search;
 pub mod contact_tags;
 pub mod contacts;
@@ -18,6 +19,10 @@ mod cursor;
 pub mod custom_fields;
 pub mod database;
 mod dialect;
+mod flow_run_queries;
+pub mod flow_runs;
+pub mod flow_versions;
+pub mod flows;
 mod fold;
 mod listing;
 pub mod messages;
@@ -35,6 +40,8 @@ pub mod workspaces;
 mod given;
 #[cfg(test)]
 mod rebuild;
+#[cfg(test)]
+mod rebuild_flows;
 
 pub use cell::Json;
 pub use checkpoint::{Checkpoint, GROUP, VERSION};

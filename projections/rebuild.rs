@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use aggregates::channel_account::Channel;
+use aggregates::consent::Consent;
 use aggregates::contact::{Event as ContactEvent, Identity, Source};
 use aggregates::contact_attributes::{Attribute, Attributes};
+use aggregates::conversation::Owner;
 use aggregates::field_value::{FieldType, FieldValue};
-use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, TagId, WorkspaceId};
+use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId, WorkspaceId};
 use aggregates::message::{self, OutboundMessage};
 use aggregates::{Personal, conversation};
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
 use crate::given::{Given, empty, ends, person, visitor};
 use crate::read_tables::{OpenError, ReadTables};
+use crate::rebuild_flows::Flows;
 
 /// One thing to happen: which, and three numbers that choose with whom and what.
 type Step = (u8, u8, u8, u8);
@@ -26,6 +30,7 @@ struct Story {
     contacts: Vec<(ContactId, BTreeSet<TagId>)>,
     conversations: Vec<(ConversationId, ContactId)>,
     outbound: Vec<(MessageId, ConversationId, ContactId)>,
+    flows: Flows,
 }
 
 const NAMES: [&str; 6] = ["Ana", "José", "Đặng Hoa", "O'Neil", "山田", "\"Bo\" 50%"];
@@ -43,13 +48,13 @@ impl Story {
         let account = given.account(workspace, "local");
         let fields =
             [given.field(workspace, "Size", FieldType::Number), given.field(workspace, "Note", FieldType::Text)];
-        let (tags, contacts, conversations, outbound) = Default::default();
-        Self { workspace, account, fields, tags, contacts, conversations, outbound }
+        let (tags, contacts, conversations, outbound, flows) = Default::default();
+        Self { workspace, account, fields, tags, contacts, conversations, outbound, flows }
     }
 
     fn go_on(&mut self, given: &mut Given, (what, who, which, how): Step) {
         let workspace = self.workspace;
-        match what % 8 {
+        match what % 11 {
             0 => self.tags.push(given.tag(workspace, &format!("tag {}", self.tags.len()))),
             1 => {
                 let attributes = person(NAMES[usize::from(which) % NAMES.len()], "", "", "");
@@ -62,7 +67,14 @@ impl Story {
             2 | 3 => self.tag(given, who, which),
             4 => self.change(given, who, which, how),
             5 | 6 => self.talk(given, who, which, how),
-            _ => self.receipt(given, who, how),
+            7 => self.receipt(given, who, how),
+            8 => self.flows.change(given, workspace, which, how),
+            _ => {
+                let count = self.conversations.len().max(1);
+                let Some((conversation, contact)) = self.conversations.get(usize::from(who) % count) else { return };
+                let with = (*contact, *conversation, self.account);
+                self.flows.run(given, workspace, with, (which, how));
+            }
         }
     }
 
@@ -81,7 +93,21 @@ impl Story {
 
     fn change(&self, given: &mut Given, who: u8, which: u8, how: u8) {
         let Some((contact, _)) = self.contacts.get(usize::from(who) % self.contacts.len().max(1)) else { return };
-        let event = match how % 3 {
+        let event = match how % 8 {
+            3 => ContactEvent::ContactFieldCleared { field: self.fields[usize::from(which) % 2] },
+            4 => {
+                // Named by its place: a note has an id of its own.
+                let note = NoteId(uuid::Uuid::from_u128(given.events.len() as u128));
+                ContactEvent::ContactNoteAdded { note, text: personal(which) }
+            }
+            5 if which.is_multiple_of(2) => ContactEvent::ContactBlocked { reason: None },
+            5 => ContactEvent::ContactUnblocked {},
+            6 => ContactEvent::ContactConsentSet {
+                consent: if which.is_multiple_of(2) { Consent::OptedIn } else { Consent::OptedOut },
+                channel: (which.is_multiple_of(3)).then_some(Channel::Webchat),
+                evidence: None,
+                source: Source::Customer,
+            },
             0 => ContactEvent::ContactUpdated {
                 source: Source::Workspace,
                 set: Attributes { last_name: Some(personal(which)), ..Attributes::default() },
@@ -106,7 +132,7 @@ impl Story {
     fn talk(&mut self, given: &mut Given, who: u8, which: u8, how: u8) {
         let count = self.conversations.len().max(1);
         let Some((conversation, contact)) = self.conversations.get(usize::from(who) % count).copied() else { return };
-        match how % 3 {
+        match how % 6 {
             0 => {
                 given.received(self.workspace, conversation, (contact, self.account), NAMES[usize::from(which) % 6]);
             }
@@ -122,6 +148,17 @@ impl Story {
                 };
                 given.record(self.workspace, message, message::Event::MessageQueued(outbound));
                 self.outbound.push((message, conversation, contact));
+            }
+            2 => {
+                given.record(self.workspace, conversation, conversation::Event::ConversationClosed { contact });
+            }
+            3 => {
+                given.record(self.workspace, conversation, conversation::Event::ConversationReopened { contact });
+            }
+            4 => {
+                let (owner, by) = (Owner::Ai, Some(NAMES[usize::from(which) % 6].to_owned()));
+                let changed = conversation::Event::ConversationOwnerChanged { contact, owner, by, reason: None };
+                given.record(self.workspace, conversation, changed);
             }
             _ => {
                 let read = conversation::Event::ConversationRead { contact, messages: 1 };

@@ -17,7 +17,7 @@ pub enum Code {
     Ambiguous,
     /// Something else holds what is wanted, or it changed in between.
     Conflict,
-    /// The token may not do this.
+    /// The token may not do this, or nobody may while something stands in the way, such as a block.
     Forbidden,
     /// The channel's time for free messages is over.
     WindowClosed,

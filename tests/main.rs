@@ -2,7 +2,9 @@
 #![expect(clippy::expect_used, reason = "a story stops where the ground it stands on is missing")]
 
 mod bad_input;
+mod consent;
 mod contacts;
+mod conversations;
 mod durability;
 mod fixture;
 mod messages;

@@ -10,15 +10,16 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::arbitrary_flows::flow_event_named;
+use crate::consent::Consent;
 use crate::contact::{Identity, Source};
 use crate::contact_attributes::{Attribute, Attributes};
-use crate::conversation::{InboundMessage, PressedButton};
+use crate::conversation::{InboundMessage, Owner, PressedButton};
 use crate::event::Event;
 use crate::field_value::{FieldType, FieldValue};
 use crate::message::{Button, OutboundMessage, Status};
 use crate::personal::Personal;
 use crate::token::{Permission, Scope};
-use crate::{channel_account, contact, conversation, custom_field, message, tag, token, workspace};
+use crate::{bot_field, channel_account, contact, conversation, custom_field, message, tag, token, workspace};
 
 /// The beginning of every personal text.
 pub const MARK: &str = "§";
@@ -70,6 +71,14 @@ fn attributes(value: impl Strategy<Value = Personal<String>> + Clone) -> impl St
     })
 }
 
+fn consent() -> impl Strategy<Value = Consent> {
+    prop_oneof![Just(Consent::OptedIn), Just(Consent::OptedOut)]
+}
+
+fn channel() -> impl Strategy<Value = Option<channel_account::Channel>> {
+    option::of(Just(channel_account::Channel::Webchat))
+}
+
 fn identity(user: impl Strategy<Value = Personal<String>>) -> impl Strategy<Value = Identity> {
     (id(), user).prop_map(|(account, user)| Identity { account, user })
 }
@@ -100,6 +109,10 @@ fn field_value() -> impl Strategy<Value = FieldValue> {
 fn field_type() -> impl Strategy<Value = FieldType> {
     use FieldType::{Boolean, Date, DateTime, Email, List, Number, Phone, Text, Time, Url};
     prop::sample::select(vec![Text, Number, Boolean, Date, DateTime, Time, Url, Email, Phone, List])
+}
+
+fn owner() -> impl Strategy<Value = Owner> {
+    prop::sample::select(vec![Owner::None, Owner::Flow, Owner::Ai, Owner::Human])
 }
 
 fn inbound(text: impl Strategy<Value = Personal<String>> + Clone) -> impl Strategy<Value = InboundMessage> {
@@ -133,7 +146,9 @@ pub fn event() -> impl Strategy<Value = Event> {
 
 fn event_named(name: &str) -> BoxedStrategy<Event> {
     use contact::Event::{
-        ContactCreated, ContactFieldSet, ContactIdentityConnected, ContactTagsAdded, ContactTagsRemoved, ContactUpdated,
+        ContactBlocked, ContactConsentSet, ContactCreated, ContactFieldCleared, ContactFieldSet,
+        ContactIdentityConnected, ContactNoteAdded, ContactTagsAdded, ContactTagsRemoved, ContactUnblocked,
+        ContactUpdated,
     };
     let permission = prop_oneof![Just(Permission::Full), Just(Permission::ReadOnly)];
     let scope = prop::sample::select(vec![Scope::ContactsRead, Scope::MessagesSend, Scope::EventsRead, Scope::Admin]);
@@ -155,6 +170,23 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
                 custom_field::Event::CustomFieldCreated { name, field_type, description }.into()
             })
             .boxed(),
+        "TagRenamed" => {
+            (text(), text()).prop_map(|(name, previous)| tag::Event::TagRenamed { name, previous }.into()).boxed()
+        }
+        "TagDeleted" => text().prop_map(|name| tag::Event::TagDeleted { name }.into()).boxed(),
+        "CustomFieldUpdated" => (option::of(text()), option::of(text()), option::of(text()))
+            .prop_map(|(name, previous_name, description)| {
+                custom_field::Event::CustomFieldUpdated { name, previous_name, description }.into()
+            })
+            .boxed(),
+        "CustomFieldDeleted" => text().prop_map(|name| custom_field::Event::CustomFieldDeleted { name }.into()).boxed(),
+        "BotFieldCreated" => (text(), field_type(), option::of(text()), option::of(field_value()))
+            .prop_map(|(name, field_type, description, value)| {
+                bot_field::Event::BotFieldCreated { name, field_type, description, value }.into()
+            })
+            .boxed(),
+        "BotFieldSet" => field_value().prop_map(|value| bot_field::Event::BotFieldSet { value }.into()).boxed(),
+        "BotFieldDeleted" => text().prop_map(|name| bot_field::Event::BotFieldDeleted { name }.into()).boxed(),
         "ChannelAccountConnected" => text()
             .prop_map(|name| {
                 let channel = channel_account::Channel::Webchat;
@@ -174,6 +206,17 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
         "ContactFieldSet" => (id(), field_value())
             .prop_map(|(field, value)| ContactFieldSet { field, value: value.into() }.into())
             .boxed(),
+        "ContactFieldCleared" => id().prop_map(|field| ContactFieldCleared { field }.into()).boxed(),
+        "ContactNoteAdded" => {
+            (id(), personal()).prop_map(|(note, text)| ContactNoteAdded { note, text }.into()).boxed()
+        }
+        "ContactBlocked" => option::of(personal()).prop_map(|reason| ContactBlocked { reason }.into()).boxed(),
+        "ContactUnblocked" => Just(ContactUnblocked {}.into()).boxed(),
+        "ContactConsentSet" => (consent(), channel(), option::of(personal()), source())
+            .prop_map(|(consent, channel, evidence, source)| {
+                ContactConsentSet { consent, channel, evidence, source }.into()
+            })
+            .boxed(),
         "ContactIdentityConnected" => {
             identity(personal()).prop_map(|identity| ContactIdentityConnected { identity }.into()).boxed()
         }
@@ -185,6 +228,17 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
         }
         "ConversationRead" => (id(), any::<u64>())
             .prop_map(|(contact, messages)| conversation::Event::ConversationRead { contact, messages }.into())
+            .boxed(),
+        "ConversationClosed" => {
+            id().prop_map(|contact| conversation::Event::ConversationClosed { contact }.into()).boxed()
+        }
+        "ConversationReopened" => {
+            id().prop_map(|contact| conversation::Event::ConversationReopened { contact }.into()).boxed()
+        }
+        "ConversationOwnerChanged" => (id(), owner(), option::of(text()), option::of(personal()))
+            .prop_map(|(contact, owner, by, reason)| {
+                conversation::Event::ConversationOwnerChanged { contact, owner, by, reason }.into()
+            })
             .boxed(),
         "MessageQueued" => {
             outbound(personal()).prop_map(|outbound| message::Event::MessageQueued(outbound).into()).boxed()
@@ -213,7 +267,10 @@ fn few() -> BoxedStrategy<Personal<String>> {
 
 /// Any command to a contact.
 pub fn contact_command() -> impl Strategy<Value = contact::Command> {
-    use contact::Command::{AddTags, ConnectIdentity, Create, RemoveTags, SetField, Update};
+    use contact::Command::{
+        AddNote, AddTags, Block, ClearFields, ConnectIdentity, Create, RemoveTags, SetConsent, SetField, Unblock,
+        Update,
+    };
     let tags = || btree_set(id(), 0..3);
     let value = prop_oneof![field_value(), Just(FieldValue::Boolean(true))];
     prop_oneof![
@@ -227,16 +284,25 @@ pub fn contact_command() -> impl Strategy<Value = contact::Command> {
         2 => tags().prop_map(|tags| RemoveTags { tags }),
         2 => (id(), value).prop_map(|(field, value)| SetField { field, value }),
         2 => identity(few()).prop_map(|identity| ConnectIdentity { identity }),
+        1 => btree_set(id(), 0..3).prop_map(|fields| ClearFields { fields }),
+        1 => (id(), personal()).prop_map(|(note, text)| AddNote { note, text }),
+        1 => option::of(few()).prop_map(|reason| Block { reason }),
+        1 => Just(Unblock),
+        2 => (consent(), channel(), option::of(few()), source())
+            .prop_map(|(consent, channel, evidence, source)| SetConsent { consent, channel, evidence, source }),
     ]
 }
 
 /// Any command to a conversation.
 pub fn conversation_command() -> impl Strategy<Value = conversation::Command> {
-    use conversation::Command::{MarkRead, Receive, Start};
+    use conversation::Command::{Close, MarkRead, Receive, Reopen, SetOwner, Start};
     prop_oneof![
         (id(), id()).prop_map(|(contact, account)| Start { contact, account }),
         inbound(few()).prop_map(Receive),
         Just(MarkRead),
+        Just(Close),
+        Just(Reopen),
+        (owner(), option::of(Just("run_1".to_owned()))).prop_map(|(owner, by)| SetOwner { owner, by, reason: None }),
     ]
 }
 

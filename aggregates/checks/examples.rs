@@ -5,17 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::consent::Consent;
 use crate::contact::{Identity, Source};
 use crate::contact_attributes::{Attribute, Attributes};
-use crate::conversation::{InboundMessage, PressedButton};
+use crate::conversation::{InboundMessage, Owner, PressedButton};
 use crate::event::Event;
 use crate::field_value::{FieldType, FieldValue};
 use crate::flow_document::FlowDocument;
 use crate::flow_run::{Cause, Pause, Reason, RunInput, RunStart, Waker};
-use crate::ids::{AccountId, ContactId, ConversationId, FieldId, FlowId, MessageId, TagId};
+use crate::ids::{AccountId, ContactId, ConversationId, FieldId, FlowId, MessageId, NoteId, TagId};
 use crate::message::{Button, OutboundMessage};
 use crate::personal::Personal;
-use crate::{channel_account, contact, conversation, custom_field, flow, flow_run, message, tag, token, workspace};
+use crate::{
+    bot_field, channel_account, contact, conversation, custom_field, flow, flow_run, message, tag, token, workspace,
+};
 
 fn id<Id: From<Uuid>>(number: u128) -> Id {
     Uuid::from_u128(0x0199_a6f0_0000_7000_8000_0000_0000_0000 + number).into()
@@ -71,12 +74,30 @@ fn settings() -> Vec<Event> {
         .into(),
         token::Event::TokenRevoked {}.into(),
         tag::Event::TagCreated { name: "VIP".to_owned() }.into(),
+        tag::Event::TagRenamed { name: "Gold".to_owned(), previous: "VIP".to_owned() }.into(),
+        tag::Event::TagDeleted { name: "Gold".to_owned() }.into(),
         custom_field::Event::CustomFieldCreated {
             name: "Birthday".to_owned(),
             field_type: FieldType::Date,
             description: Some("to send a card".to_owned()),
         }
         .into(),
+        custom_field::Event::CustomFieldUpdated {
+            name: Some("Birthdate".to_owned()),
+            previous_name: Some("Birthday".to_owned()),
+            description: Some("to send a card".to_owned()),
+        }
+        .into(),
+        custom_field::Event::CustomFieldDeleted { name: "Birthdate".to_owned() }.into(),
+        bot_field::Event::BotFieldCreated {
+            name: "Opening hours".to_owned(),
+            field_type: FieldType::Text,
+            description: Some("what visitors are told".to_owned()),
+            value: Some(FieldValue::Text("9 to 18".to_owned())),
+        }
+        .into(),
+        bot_field::Event::BotFieldSet { value: FieldValue::Text("10 to 18".to_owned()) }.into(),
+        bot_field::Event::BotFieldDeleted { name: "Opening hours".to_owned() }.into(),
         channel_account::Event::ChannelAccountConnected {
             channel: channel_account::Channel::Webchat,
             name: "local".to_owned(),
@@ -109,6 +130,17 @@ fn contacts() -> Vec<Event> {
             value: FieldValue::Date("1990-02-28".to_owned()).into(),
         }
         .into(),
+        contact::Event::ContactFieldCleared { field: id::<FieldId>(4) }.into(),
+        contact::Event::ContactNoteAdded { note: id::<NoteId>(9), text: personal("prefers to be called") }.into(),
+        contact::Event::ContactBlocked { reason: Some(personal("sends spam")) }.into(),
+        contact::Event::ContactUnblocked {}.into(),
+        contact::Event::ContactConsentSet {
+            consent: Consent::OptedIn,
+            channel: Some(channel_account::Channel::Webchat),
+            evidence: Some(personal("form of 23 November 2026")),
+            source: Source::Workspace,
+        }
+        .into(),
         contact::Event::ContactIdentityConnected { identity: identity() }.into(),
     ]
 }
@@ -130,6 +162,15 @@ fn messages() -> Vec<Event> {
         })
         .into(),
         conversation::Event::ConversationRead { contact, messages: 2 }.into(),
+        conversation::Event::ConversationClosed { contact }.into(),
+        conversation::Event::ConversationReopened { contact }.into(),
+        conversation::Event::ConversationOwnerChanged {
+            contact,
+            owner: Owner::Human,
+            by: Some("local".to_owned()),
+            reason: Some(personal("asked for a person")),
+        }
+        .into(),
         message::Event::MessageQueued(OutboundMessage {
             conversation,
             contact,

@@ -67,7 +67,8 @@ fn another_version_or_name_or_stream_is_unknown() {
             let unknown = DecodeError::Unknown { name: name.to_owned(), version };
             assert_eq!(Event::from_json(kind, name, version, payload.clone()), Err(unknown));
         }
-        let other_kind = crate::stream::StreamType::ALL.into_iter().find(|other| *other != kind).expect("eight kinds");
+        let other_kind =
+            crate::stream::StreamType::ALL.into_iter().find(|other| *other != kind).expect("more than one kind");
         for (kind, name) in [(other_kind, name), (kind, "ContactAbducted"), (kind, "")] {
             let unknown = DecodeError::Unknown { name: name.to_owned(), version: VERSION };
             assert_eq!(Event::from_json(kind, name, VERSION, payload.clone()), Err(unknown));

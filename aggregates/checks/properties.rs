@@ -167,6 +167,7 @@ fn every_snapshot_of_a_beginning_is_read() {
     check::<crate::token::Token>();
     check::<crate::tag::Tag>();
     check::<crate::custom_field::CustomField>();
+    check::<crate::bot_field::BotField>();
     check::<crate::channel_account::ChannelAccount>();
     check::<Contact>();
     check::<Conversation>();

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aggregates::ids::{AccountId, ContactId};
+use aggregates::conversation;
+use aggregates::ids::{AccountId, ContactId, ConversationId};
 use projections::conversations::Conversation;
 use projections::messages::Direction;
 use projections::{channel_accounts, contacts};
@@ -10,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::inputs::rfc3339;
-use crate::app::ReadContext;
+use crate::app::{ReadContext, UnitOfWork};
 use crate::problem::Problem;
 
 /// A conversation.
@@ -29,10 +30,13 @@ pub struct ConversationView {
     pub channel: Option<&'static str>,
     /// The account.
     pub channel_account_id: String,
-    /// `open`, `snoozed` or `closed`.
+    /// `open` or `closed`.
     pub status: String,
-    /// Who answers: `bot`, `human`, `ai` or `unassigned`.
+    /// Who answers: `none`, `flow`, `ai` or `human`.
     pub owner: String,
+    /// Its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<String>,
     /// Messages from the contact that nobody has read.
     pub unread: u64,
     /// Untrusted: the beginning of the last message.
@@ -47,6 +51,51 @@ pub struct ConversationView {
     /// Since when the contact waits for an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_since: Option<String>,
+}
+
+/// How a conversation stands after a change.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationState {
+    /// Its id.
+    pub id: String,
+    /// With whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact_id: Option<String>,
+    /// `open` or `closed`.
+    pub status: &'static str,
+    /// Who answers: `none`, `flow`, `ai` or `human`.
+    pub owner: &'static str,
+    /// Its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<String>,
+    /// Messages from the contact that nobody has read.
+    pub unread: u64,
+}
+
+/// A conversation's state, as an answer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ConversationAnswer {
+    /// The conversation.
+    pub conversation: ConversationState,
+}
+
+/// Shows the decided state of a conversation.
+///
+/// # Errors
+/// `unavailable` when the log cannot be read.
+pub(super) async fn decided(unit: &mut UnitOfWork, id: ConversationId) -> Result<ConversationAnswer, Problem> {
+    let state = unit.load::<conversation::Conversation>(id.0).await?.cloned().unwrap_or_default();
+    Ok(ConversationAnswer {
+        conversation: ConversationState {
+            id: id.to_string(),
+            contact_id: state.with.map(|(contact, _)| contact.to_string()),
+            status: if state.closed { "closed" } else { "open" },
+            owner: state.owner.into(),
+            owner_id: state.owned_by,
+            unread: state.unread,
+        },
+    })
 }
 
 /// The public name of a direction.
@@ -75,6 +124,7 @@ pub(super) async fn views(context: &mut ReadContext, rows: &[Conversation]) -> R
         channel_account_id: row.account.to_string(),
         status: row.status.clone(),
         owner: row.owner.clone(),
+        owner_id: row.owner_id.clone(),
         unread: row.unread,
         last_message: row.last_message_preview.clone(),
         last_message_at: row.last_message_at.map(rfc3339),

@@ -2,7 +2,7 @@
 
 use aggregates::channel_account::Channel;
 use aggregates::contact::Contact;
-use aggregates::conversation::{self, Command, Conversation, conversation_claim};
+use aggregates::conversation::{self, Command, Conversation, Owner, conversation_claim};
 use aggregates::ids::{ContactId, ConversationId};
 use aggregates::token::Scope;
 use projections::conversations::{self, Filter};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Item, Items, List};
 use super::call::Call;
 use super::contact_reference::ContactRef;
-use super::conversation_view::{self, ConversationView};
+use super::conversation_view::{self, ConversationAnswer, ConversationView};
 use super::inputs::{Name, Paging};
 use super::message_view::{self, MessageView};
 use super::operation::{Effect, Facts, Mutation, Query, Toolset};
@@ -54,14 +54,28 @@ enum Status {
 }
 
 /// Who answers in a conversation.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, strum::Display)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[strum(serialize_all = "lowercase")]
-enum Owner {
-    Bot,
-    Human,
+enum OwnerFilter {
+    None,
+    Flow,
     Ai,
+    Human,
+    /// The same as flow.
+    Bot,
+    /// The same as none.
     Unassigned,
+}
+
+impl From<OwnerFilter> for Owner {
+    fn from(filter: OwnerFilter) -> Self {
+        match filter {
+            OwnerFilter::None | OwnerFilter::Unassigned => Self::None,
+            OwnerFilter::Flow | OwnerFilter::Bot => Self::Flow,
+            OwnerFilter::Ai => Self::Ai,
+            OwnerFilter::Human => Self::Human,
+        }
+    }
 }
 
 /// Lists conversations, the last changed first, with a preview of the last message, the unread count and since when the contact waits for an
@@ -71,8 +85,8 @@ enum Owner {
 pub(super) struct ListConversations {
     /// Only of this status.
     status: Option<Status>,
-    /// Only those in which this kind answers.
-    owner: Option<Owner>,
+    /// Only those in which this kind answers; `bot` is `flow`, `unassigned` is `none`.
+    owner: Option<OwnerFilter>,
     /// true: only with unread messages; false: only without.
     unread: Option<bool>,
     /// true: only where the contact waits for an answer; false: only where not.
@@ -111,7 +125,7 @@ impl Query for ListConversations {
         let mut context = call.read_from(after.as_ref()).await?;
         let mut filter = Filter {
             status: self.status.map(|status| status.to_string()),
-            owner: self.owner.map(|owner| owner.to_string()),
+            owner: self.owner.map(|owner| <&str>::from(Owner::from(owner)).to_owned()),
             unread: self.unread,
             unanswered: self.unanswered,
             accounts: None,
@@ -225,22 +239,6 @@ pub(super) struct MarkConversationRead {
     contact_id: Option<ContactRef>,
 }
 
-/// How a conversation stands after it was read.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct ReadAnswer {
-    conversation: ReadConversation,
-}
-
-/// The part of a conversation that reading it changes.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct ReadConversation {
-    id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    contact_id: Option<String>,
-    unread: u64,
-}
-
 /// The only conversation with a contact, by the state of the log.
 async fn only_conversation(unit: &mut UnitOfWork, contact: ContactId) -> Result<ConversationId, Problem> {
     let identities =
@@ -263,9 +261,32 @@ async fn only_conversation(unit: &mut UnitOfWork, contact: ContactId) -> Result<
     }
 }
 
+/// The conversation that a call names, by its id or by the contact.
+///
+/// # Errors
+/// `invalid_input` when not exactly one is given; `not_found` or `ambiguous` with candidates.
+pub(super) async fn named(
+    unit: &mut UnitOfWork,
+    id: Option<ConversationId>,
+    contact: Option<&ContactRef>,
+) -> Result<ConversationId, Problem> {
+    let id = match (id, contact) {
+        (Some(id), None) => id,
+        (None, Some(reference)) => {
+            let contact = reference.in_unit(unit).await?;
+            only_conversation(unit, contact).await?
+        }
+        _ => return Err(one_of_both()),
+    };
+    if unit.load::<Conversation>(id.0).await?.is_none() {
+        return Err(not_found(id));
+    }
+    Ok(id)
+}
+
 impl Mutation for MarkConversationRead {
     type Outcome = ConversationId;
-    type Output = ReadAnswer;
+    type Output = ConversationAnswer;
     const FACTS: Facts = Facts {
         name: "mark_conversation_read",
         title: "Mark a conversation as read",
@@ -279,29 +300,12 @@ impl Mutation for MarkConversationRead {
     };
 
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<ConversationId, Problem> {
-        let id = match (self.conversation_id, &self.contact_id) {
-            (Some(id), None) => id,
-            (None, Some(reference)) => {
-                let contact = reference.in_unit(unit).await?;
-                only_conversation(unit, contact).await?
-            }
-            _ => return Err(one_of_both()),
-        };
-        if unit.load::<Conversation>(id.0).await?.is_none() {
-            return Err(not_found(id));
-        }
+        let id = named(unit, self.conversation_id, self.contact_id.as_ref()).await?;
         unit.execute::<Conversation>(id.0, Command::MarkRead).await?;
         Ok(id)
     }
 
-    async fn render(outcome: ConversationId, unit: &mut UnitOfWork) -> Result<ReadAnswer, Problem> {
-        let state = unit.load::<Conversation>(outcome.0).await?.cloned().unwrap_or_default();
-        Ok(ReadAnswer {
-            conversation: ReadConversation {
-                id: outcome.to_string(),
-                contact_id: state.with.map(|(contact, _)| contact.to_string()),
-                unread: state.unread,
-            },
-        })
+    async fn render(outcome: ConversationId, unit: &mut UnitOfWork) -> Result<ConversationAnswer, Problem> {
+        conversation_view::decided(unit, outcome).await
     }
 }

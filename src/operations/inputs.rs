@@ -57,6 +57,13 @@ input_type! {
     Name(String), {"type": "string", "minLength": 1, "maxLength": 255}
 }
 
+input_type! {
+    /// Why something is done.
+    Reason(String), {
+        "type": "string", "minLength": 1, "maxLength": 500, "description": "Why, for whoever reads it later."
+    }
+}
+
 /// Which page of a list.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(super) struct Paging {

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use super::definition::{mutation, query};
 use super::operation::{Operation, Toolset};
 use super::{
-    channels, contact_fields, contact_tags, contacts, conversations, custom_fields, events, messages, near_miss,
-    rights, send_message, tags, workspace,
+    channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations, custom_fields,
+    events, messages, near_miss, rights, send_message, tags, workspace,
 };
 use crate::app::Caller;
 use crate::problem::{Code, Problem};
@@ -28,6 +28,11 @@ pub fn all() -> &'static Registry {
             mutation::<contacts::CreateContact>(),
             mutation::<contacts::UpsertContact>(),
             mutation::<contacts::UpdateContact>(),
+            mutation::<contacts::BlockContact>(),
+            mutation::<contacts::UnblockContact>(),
+            mutation::<contacts::SetContactConsent>(),
+            mutation::<contact_notes::AddContactNote>(),
+            query::<contact_notes::ListContactNotes>(),
             mutation::<contact_tags::AddContactTags>(),
             mutation::<contact_tags::RemoveContactTags>(),
             query::<contact_tags::ListContactTags>(),
@@ -40,6 +45,9 @@ pub fn all() -> &'static Registry {
             query::<conversations::ListConversations>(),
             query::<conversations::GetConversation>(),
             mutation::<conversations::MarkConversationRead>(),
+            mutation::<conversation_state::SetConversationStatus>(),
+            mutation::<conversation_state::TakeOverConversation>(),
+            mutation::<conversation_state::ReleaseConversation>(),
             query::<channels::ListChannels>(),
             query::<tags::ListTags>(),
             mutation::<tags::CreateTag>(),

@@ -17,6 +17,7 @@ use super::channels::AccountRef;
 use super::contact_reference::ContactRef;
 use super::conversations::not_found;
 use super::inputs::{input_type, rfc3339};
+use super::may_send;
 use super::operation::{Effect, Facts, Mutation, Toolset};
 use crate::app::UnitOfWork;
 use crate::channels::webchat;
@@ -216,6 +217,7 @@ impl Mutation for SendMessage {
 
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<Sent, Problem> {
         let Route { contact, account, conversation, why } = self.route(unit).await?;
+        may_send::check(unit, contact, account, conversation).await?;
         self.check_reply(unit, conversation).await?;
         let buttons = self.buttons.iter().flatten().enumerate().map(|(index, button)| Button {
             id: button.id.clone().unwrap_or_else(|| (index + 1).to_string()),

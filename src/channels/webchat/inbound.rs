@@ -1,6 +1,8 @@
 //! What visitors do: come, write, press buttons, receive and read.
 
 use aggregates::Personal;
+use aggregates::channel_account::Channel;
+use aggregates::consent::{self, Consent};
 use aggregates::contact::{self, Contact, Identity, Source, identity_claim};
 use aggregates::contact_attributes::Attributes;
 use aggregates::conversation::{self, Conversation, InboundMessage, PressedButton, conversation_claim, inbound_claim};
@@ -104,6 +106,9 @@ impl Decision for Receive<'_> {
                 conversation
             }
         };
+        if self.button.is_none() {
+            take_in_consent(unit, contact, &self.text).await?;
+        }
         let inbound = InboundMessage {
             message: self.message,
             contact,
@@ -118,6 +123,20 @@ impl Decision for Receive<'_> {
         unit.execute_at_any_sequence::<Conversation>(conversation, receive).await?;
         Ok((self.message, None))
     }
+}
+
+/// STOP and START, in the append of the message that says so. A pressed button is no such word: we wrote what stands on it.
+async fn take_in_consent(unit: &mut UnitOfWork, contact: ContactId, text: &str) -> Result<(), Problem> {
+    let Some(consent) = consent::said_by(text) else { return Ok(()) };
+    let stands = unit.load::<Contact>(contact.0).await?.and_then(|contact| contact.consent.on(Channel::Webchat));
+    // START takes a STOP back; to whoever said none it is a word like any other.
+    if consent == Consent::OptedIn && stands != Some(Consent::OptedOut) {
+        return Ok(());
+    }
+    let (channel, source) = (Some(Channel::Webchat), Source::Customer);
+    let command = contact::Command::SetConsent { consent, channel, evidence: None, source };
+    // Unlike the message itself it is decided on what the contact is now: a STOP that crosses another word must not be lost.
+    unit.execute::<Contact>(contact.0, command).await.map(|_| ())
 }
 
 /// The visitor's contact; the first message makes it.

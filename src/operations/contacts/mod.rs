@@ -1,6 +1,8 @@
 //! Contacts: how they are shown, and why a change to one is refused.
 
 mod attributes;
+mod block;
+mod consent;
 mod create;
 mod read;
 mod update;
@@ -8,6 +10,8 @@ mod view;
 
 use aggregates::contact;
 
+pub(super) use block::{BlockContact, UnblockContact};
+pub(super) use consent::SetContactConsent;
 pub(super) use create::{CreateContact, UpsertContact};
 pub(super) use read::{GetContact, ListContacts};
 pub(super) use update::UpdateContact;
@@ -29,6 +33,11 @@ impl From<contact::Error> for Problem {
             contact::Error::TooManyTags => {
                 Self::invalid("tags", message).hint("remove tags with remove_contact_tags first")
             }
+            contact::Error::InvalidNote => Self::invalid("text", message),
+            contact::Error::NeedsEvidence => Self::new(Code::OptedOut, message)
+                .field("evidence")
+                .hint("say in evidence how the consent is known, or wait until the contact writes START"),
+            contact::Error::InvalidEvidence => Self::invalid("evidence", message),
             contact::Error::InvalidIdentity => Self::invalid("channelUserId", message),
         }
     }

@@ -15,6 +15,7 @@ use super::view::{ContactView, IdentityView};
 use crate::app::ReadContext;
 use crate::operations::answer::{Detail, List};
 use crate::operations::call::Call;
+use crate::operations::contact_notes::{self, NoteView};
 use crate::operations::contact_reference::ContactRef;
 use crate::operations::conversation_view::{self, ConversationView};
 use crate::operations::inputs::{Paging, input_type, rfc3339};
@@ -64,10 +65,14 @@ enum Member {
     Identities,
     Tags,
     CustomFields,
+    Blocked,
+    Consent,
     LastActivityAt,
     CreatedAt,
 }
 
+/// How many notes are shown with a contact.
+const NOTES_SHOWN: u64 = 10;
 /// The members of a compact contact.
 const COMPACT: [&str; 8] = ["id", "name", "email", "phone", "channels", "tags", "lastActivityAt", "createdAt"];
 
@@ -97,7 +102,7 @@ pub(in crate::operations) struct ListContacts {
     #[serde(default)]
     detail: Detail,
     /// Only these members of each contact, and the id; overrides detail.
-    #[schemars(length(min = 1, max = 17))]
+    #[schemars(length(min = 1, max = 19))]
     fields: Option<Vec<Member>>,
     /// true: also count all that match.
     #[serde(default)]
@@ -239,18 +244,23 @@ fn from_row(row: &contacts::Contact) -> ContactView {
         timezone: row.timezone,
         country: row.country,
         avatar_url: row.avatar_url,
+        blocked: row.blocked,
+        consent: row.consent.0,
         last_activity_at: Some(rfc3339(row.last_activity_at)),
         created_at: Some(rfc3339(row.created_at)),
         ..ContactView::default()
     }
 }
 
-/// Shows everything about one contact: attributes, identities on channels, tags, custom field values, and how the conversations with it
-/// stand.
+/// Shows everything about one contact: attributes, identities on channels, tags, custom field values, whether it may be written to, and how
+/// the conversations with it stand.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::operations) struct GetContact {
     contact_id: ContactRef,
+    /// `full`: with the last 10 notes.
+    #[serde(default)]
+    detail: Detail,
 }
 
 /// A contact and its conversations.
@@ -261,6 +271,9 @@ pub(in crate::operations) struct WholeContact {
     /// Its conversations, the last changed first; missing for tokens that may not read messages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     conversations: Vec<ConversationView>,
+    /// The last notes about it, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<NoteView>,
 }
 
 impl Query for GetContact {
@@ -295,6 +308,11 @@ impl Query for GetContact {
             let rows = conversations::of_contacts(connection, workspace, &[id]).await?;
             talks = conversation_view::views(&mut context, &rows).await?;
         }
-        Ok(WholeContact { contact, conversations: talks })
+        let mut notes = Vec::new();
+        if self.detail == Detail::Full {
+            let newest = contact_notes::newest(&mut context, id, None, NOTES_SHOWN).await?;
+            notes = newest.into_iter().filter_map(|(_, note)| note).collect();
+        }
+        Ok(WholeContact { contact, conversations: talks, notes })
     }
 }

@@ -1,7 +1,10 @@
 //! A contact as callers see it.
 
+use std::collections::BTreeMap;
+
 use aggregates::Personal;
 use aggregates::channel_account::ChannelAccount;
+use aggregates::consent::Consent;
 use aggregates::contact::Contact;
 use aggregates::contact_attributes::{Attribute, Attributes};
 use aggregates::custom_field::CustomField;
@@ -63,6 +66,13 @@ pub struct ContactView {
     /// Its field values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub custom_fields: Vec<FieldValueView>,
+    /// Nothing can be sent to it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
+    /// `opted_in` or `opted_out`, by channel; `all` for the others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub consent: BTreeMap<String, Consent>,
     /// When something was last written or received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_activity_at: Option<String>,
@@ -134,6 +144,10 @@ pub(in crate::operations) async fn show(unit: &mut UnitOfWork, id: ContactId) ->
             channel_user_id: identity.user.known().cloned(),
         });
     }
+    view.blocked = contact.blocked;
+    let channels = contact.consent.channels.iter().map(|(channel, said)| (channel.name(), said));
+    let all = contact.consent.everywhere.iter().map(|said| ("all", said));
+    view.consent = all.chain(channels).map(|(on, said)| (on.to_owned(), said.consent)).collect();
     view.tags = tag_views(unit, contact.tags).await?.into_iter().map(|tag| tag.name).collect();
     for (field, value) in &contact.fields {
         if let (Some(definition), Some(value)) = (unit.load::<CustomField>(field.0).await?, value.known()) {
