@@ -27,6 +27,7 @@ use crate::stream::StreamType;
     JsonSchema,
     strum::IntoStaticStr,
     strum::EnumString,
+    strum::VariantNames,
 )]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::claim::ClaimChange;
-use crate::ids::{ContactId, EventId, WorkspaceId};
+use crate::ids::{ContactId, ConversationId, EventId, WorkspaceId};
 use crate::metadata::Metadata;
 use crate::root::Root;
 use crate::stream::StreamType;
@@ -188,4 +188,22 @@ pub struct Recorded {
     pub metadata: Metadata,
     /// What happened.
     pub event: Event,
+}
+
+impl Recorded {
+    /// The conversation in which it happened.
+    #[must_use]
+    pub fn conversation(&self) -> Option<ConversationId> {
+        use message::Event as Message;
+        match &self.event {
+            Event::Conversation(_) => Some(self.stream_id.into()),
+            Event::Message(event) => Some(match event {
+                Message::MessageQueued(message) => message.conversation,
+                Message::MessageSent { conversation, .. }
+                | Message::MessageDelivered { conversation, .. }
+                | Message::MessageRead { conversation, .. } => *conversation,
+            }),
+            _ => None,
+        }
+    }
 }

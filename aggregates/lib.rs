@@ -26,6 +26,7 @@ mod glue;
 pub mod ids;
 pub mod message;
 pub mod metadata;
+pub mod near_miss;
 pub mod personal;
 pub mod root;
 pub mod stream;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aggregates::field_value::FieldType;
+use aggregates::filter::comparable_column;
 use aggregates::ids::{ContactId, FieldId, WorkspaceId};
 use aggregates::metadata::ActorKind;
 use aggregates::{Event, Recorded, contact};
@@ -28,6 +29,8 @@ table! {
         }
         /// The value as callers see it; nothing once it was erased.
         value: Option<Json<Value>>,
+        /// The value as a key that sorts like it, for filters.
+        comparable: Option<String>,
         /// When it was set, in microseconds since the epoch.
         set_at: i64,
         /// The position at which it was set.
@@ -58,6 +61,7 @@ impl Projection for ContactField {
                 contact,
                 field: *field,
                 value: value.known().map(|value| Json(value.to_value())),
+                comparable: value.known().map(comparable_column),
                 set_at: event.recorded_at,
                 position: event.position,
                 actor_kind: event.metadata.actor.kind,

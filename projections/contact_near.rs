@@ -2,12 +2,13 @@
 
 use aggregates::folding::fold;
 use aggregates::ids::WorkspaceId;
+use aggregates::near_miss::distance;
 
 use crate::contact_search::text_candidates;
 use crate::contacts::{Contact, widened};
 use crate::database::{Connection, Error};
 use crate::listing::EXAMINED_MAX;
-use crate::near_miss::{NEAR_MAX, Near, distance};
+use crate::near_miss::{NEAR_MAX, Near};
 use crate::sql::Sql;
 use crate::table::Table;
 

@@ -2,9 +2,11 @@
 //! fits nobody stands in `contact_near.rs`.
 
 use aggregates::channel_account::Channel;
+use aggregates::filter;
 use aggregates::folding::fold;
 use aggregates::ids::{AccountId, TagId, WorkspaceId};
 
+use crate::contact_filter;
 use crate::contacts::{Contact, widened, workspace_mark};
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
@@ -27,6 +29,8 @@ pub struct Filter {
     pub tags: Vec<TagId>,
     /// Known on any of these accounts; `None` filters nothing, an empty list lets nobody through.
     pub accounts: Option<Vec<AccountId>>,
+    /// A filter, and the time from which its `withinLast` counts, in microseconds since the epoch.
+    pub matching: Option<(filter::Filter, i64)>,
 }
 
 impl Listed for Contact {
@@ -122,7 +126,14 @@ impl Filter {
             let condition = Sql::new("exists (select 1 ").append(known.clone()).push(" and i.contact = v.id)");
             add(condition, "id", Sql::new("select distinct i.contact as key ").append(known));
         }
-        Listing { workspace, order, sort, indexed: Vec::new(), filters, candidates, after, limit, bound: EXAMINED_MAX }
+        let mut indexed = Vec::new();
+        if let Some((filter, now)) = &self.matching {
+            let conditions = contact_filter::conditions(workspace, filter, *now, order);
+            indexed = conditions.indexed;
+            filters.extend(conditions.filters);
+            candidates.extend(conditions.candidates);
+        }
+        Listing { workspace, order, sort, indexed, filters, candidates, after, limit, bound: EXAMINED_MAX }
     }
 }
 
@@ -344,6 +355,7 @@ mod tests {
             phone: Some("+49".to_owned()),
             tags: vec![TagId(uuid::Uuid::nil())],
             accounts: Some(vec![AccountId(uuid::Uuid::nil())]),
+            matching: None,
         };
         let workspace = WorkspaceId(uuid::Uuid::nil());
         for (order, index) in [

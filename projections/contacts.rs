@@ -52,6 +52,12 @@ table! {
         country: Option<String>,
         /// https address of a picture.
         avatar_url: Option<String>,
+        /// Given name, folded.
+        first_name_folded: Option<String>,
+        /// Family name, folded.
+        last_name_folded: Option<String>,
+        /// First and last name, folded.
+        name_folded: Option<String>,
         /// The e-mail address, folded.
         email_folded: Option<String>,
         /// The channels' ids of the person, folded, one a line.
@@ -169,6 +175,9 @@ impl Contact {
             timezone: None,
             country: None,
             avatar_url: None,
+            first_name_folded: None,
+            last_name_folded: None,
+            name_folded: None,
             email_folded: None,
             users_folded: String::new(),
             sort_name: String::new(),
@@ -233,10 +242,12 @@ impl Contact {
     fn index(&mut self) {
         let parts: Vec<&str> = [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
         self.name = (!parts.is_empty()).then(|| parts.join(" "));
+        self.first_name_folded = self.first_name.as_deref().map(fold);
+        self.last_name_folded = self.last_name.as_deref().map(fold);
         self.email_folded = self.email.as_deref().map(fold);
-        let name = self.name.as_deref().map(fold);
+        self.name_folded = self.name.as_deref().map(fold);
         let values = || {
-            let fixed = [name.as_deref(), self.email_folded.as_deref(), self.phone.as_deref()];
+            let fixed = [self.name_folded.as_deref(), self.email_folded.as_deref(), self.phone.as_deref()];
             fixed.into_iter().flatten().chain(self.users_folded.lines()).filter(|value| !value.is_empty())
         };
         let sort_name = values().next().unwrap_or(NAMELESS).to_owned();

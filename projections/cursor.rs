@@ -29,6 +29,8 @@ pub enum Order {
     Begun,
     /// Messages, by position.
     Position,
+    /// Messages, the newest first.
+    Time,
 }
 
 /// A sort key.

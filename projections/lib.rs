@@ -7,6 +7,9 @@ mod cell;
 pub mod channel_accounts;
 mod checkpoint;
 pub mod contact_fields;
+mod contact_filter;
+#[cfg(test)]
+mod contact_filter_tests;
 pub mod contact_identities;
 pub mod contact_near;
 pub mod contact_notes;
@@ -25,6 +28,7 @@ pub mod flow_versions;
 pub mod flows;
 mod fold;
 mod listing;
+pub mod message_search;
 pub mod messages;
 mod near_miss;
 mod read_tables;
@@ -34,6 +38,7 @@ mod sql;
 mod table;
 pub mod tags;
 pub mod tokens;
+mod words;
 pub mod workspaces;
 
 #[cfg(test)]
@@ -52,3 +57,4 @@ pub use near_miss::Near;
 pub use read_tables::{OpenError, ReadTables};
 pub use reader::Reader;
 pub use table::Actor;
+pub use words::Words;

@@ -233,14 +233,19 @@ pub(crate) fn one_of<'v, T: crate::cell::Column + 'v>(
 
 /// A pattern for `like … escape '!'` that finds `part` anywhere.
 pub(crate) fn anywhere(part: &str) -> Cell {
-    let mut pattern = String::from("%");
+    like("%", part, "%")
+}
+
+/// A pattern for `like … escape '!'`: `part` as it is, between what may stand for more.
+pub(crate) fn like(before: &str, part: &str, after: &str) -> Cell {
+    let mut pattern = String::from(before);
     for letter in part.chars() {
         if matches!(letter, '%' | '_' | '!') {
             pattern.push('!');
         }
         pattern.push(letter);
     }
-    pattern.push('%');
+    pattern.push_str(after);
     Cell::Text(pattern)
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::{Json, known};
 use crate::database::{Connection, Error};
+use crate::message_search::search_text;
 use crate::rows::Rows;
 use crate::sql::Sql;
 use crate::table::{Actor, Poison, Projection, Table, table};
@@ -86,6 +87,8 @@ table! {
         read_at: Option<i64>,
         /// The position at which it was received or taken in.
         position: u64,
+        /// What words find it by.
+        search: String,
     }
 }
 
@@ -106,6 +109,7 @@ impl Message {
             direction: Direction::In,
             sender_kind: event.metadata.actor.kind,
             sender_id: event.metadata.actor.id.clone(),
+            search: search_text(event.workspace, inbound.text.known().map(String::as_str)),
             text: known(&inbound.text),
             buttons: Json(Vec::new()),
             pressed_button_id: inbound.button.as_ref().map(|button| button.id.clone()),
@@ -132,6 +136,7 @@ impl Message {
             direction: Direction::Out,
             sender_kind: event.metadata.actor.kind,
             sender_id: event.metadata.actor.id.clone(),
+            search: search_text(event.workspace, outbound.text.known().map(String::as_str)),
             text: known(&outbound.text),
             buttons: Json(buttons),
             pressed_button_id: None,
@@ -196,7 +201,8 @@ impl Projection for Message {
     }
 }
 
-fn select(workspace: WorkspaceId) -> Sql {
+/// All messages of a workspace, to go on with conditions on `v`.
+pub(crate) fn select(workspace: WorkspaceId) -> Sql {
     Sql::new(format!("select {} from messages v where v.workspace = ", Message::columns("v"))).bind(&workspace)
 }
 

@@ -96,7 +96,9 @@ impl ReadTables {
     /// When the database fails; the file is then as before.
     pub async fn build_indexes(&self) -> Result<(), Error> {
         let mut transaction = self.writer.begin_with("begin immediate").await?;
-        Sql::new(FILL_SEARCH).raw(&mut transaction).await?;
+        for fill in FILL_SEARCH {
+            Sql::new(fill).raw(&mut transaction).await?;
+        }
         for row in Sql::new("select sql from deferred").raw(&mut transaction).await? {
             let sql: String = crate::cell::decode(&row, 0)?;
             Sql::new(sql).raw(&mut transaction).await?;
@@ -234,10 +236,11 @@ impl ReadTables {
         Sql::new(sql).raw(&mut connection).await.map(|_| ())
     }
 
-    /// Holds the search index against the contacts.
+    /// Holds the search indexes against the contacts and the messages.
     #[cfg(test)]
     pub(crate) async fn check_search_index(&self) -> Result<(), Error> {
-        self.execute("insert into contacts_search (contacts_search, rank) values ('integrity-check', 1)").await
+        self.execute("insert into contacts_search (contacts_search, rank) values ('integrity-check', 1)").await?;
+        self.execute("insert into messages_search (messages_search, rank) values ('integrity-check', 1)").await
     }
 }
 

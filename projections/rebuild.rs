@@ -216,10 +216,10 @@ proptest! {
                 tables.fold(page, &ends(page)).await.expect("a page");
                 rest = after;
             }
-            tables.check_search_index().await.expect("a search index that fits the contacts");
+            tables.check_search_index().await.expect("search indexes that fit their tables");
             let folder = tempfile::tempdir().expect("a folder");
             let anew = rebuilt(&given, &folder.path().join("views.db")).await;
-            anew.check_search_index().await.expect("a search index that fits the contacts");
+            anew.check_search_index().await.expect("search indexes that fit their tables");
             (tables.dump().await.expect("a dump"), anew.dump().await.expect("a dump"))
         });
         prop_assert_eq!(live, anew);

@@ -55,6 +55,8 @@ pub struct Limits {
     pub sessions: usize,
     /// Event streams of one token that may be open at a time.
     pub streams_per_token: usize,
+    /// Streams of `/api/v1/events` that may be open at a time, of all tokens.
+    pub event_streams: usize,
     /// After this time without a message a Streamable HTTP session is forgotten; a client that comes back later has to initialize
     /// again, and not every client can, so it is long: the caps bound the memory.
     pub session_idle: Duration,
@@ -78,6 +80,7 @@ impl Default for Limits {
             sessions_per_token: 64,
             sessions: 4_096,
             streams_per_token: 256,
+            event_streams: 4_096,
             session_idle: Duration::from_hours(8),
             stream_idle: Duration::from_hours(24),
             body_bytes: 4 * 1024 * 1024,

@@ -7,6 +7,7 @@ mod contacts;
 mod conversations;
 mod durability;
 mod fixture;
+mod following;
 mod messages;
 mod surface;
 mod tidy;

@@ -173,3 +173,52 @@ async fn waiting_ends_in_time_however_much_does_not_fit() {
     let listed = program.done("list_events", json!({"contactId": contact})).await;
     assert_eq!((listed["items"].as_array().map(Vec::len), listed["examined"].clone()), (Some(1), json!(1)));
 }
+
+#[tokio::test]
+async fn messages_are_found_by_their_words_with_what_was_said_around() {
+    let program = Program::start().await;
+    let (ana, bo) = (program.visitor("Ana").await, program.visitor("Bo").await);
+    for (visitor, id, text) in [
+        (&ana, "1", "Hello"),
+        (&ana, "2", "I want a REFUND for the Straße lamp"),
+        (&bo, "3", "No refünd needed"),
+        (&ana, "4", "Thanks"),
+    ] {
+        program.clock.turn(60_000_000);
+        says(visitor, id, text).await;
+    }
+    let found = program.done("search_messages", json!({"query": "refund", "context": 1})).await;
+    let items = found["items"].as_array().expect("items");
+    assert_eq!(items.iter().map(|hit| &hit["name"]).collect::<Vec<_>>(), ["Bo", "Ana"], "the newest first");
+    assert_eq!(items[1]["highlights"], json!([{"start": 9, "end": 15, "text": "REFUND"}]));
+    assert_eq!((&items[1]["before"][0]["text"], &items[1]["after"][0]["text"]), (&json!("Hello"), &json!("Thanks")));
+    let contact = format!("webchat:{}", ana.visitor.id());
+    for (arguments, wanted) in [
+        (json!({"query": "strasse refund"}), 1),
+        (json!({"query": "refund", "contactId": contact}), 1),
+        (json!({"query": "refund", "direction": "outbound"}), 0),
+        (json!({"query": "refund", "channel": "webchat"}), 2),
+        (json!({"query": "refund", "from": items[0]["at"]}), 1),
+        (json!({"query": "refund", "to": items[0]["at"]}), 1),
+        (json!({"query": "n", "from": "2026-01-01T00:00:00Z"}), 1),
+    ] {
+        let found = program.done("search_messages", arguments.clone()).await;
+        assert_eq!(found["items"].as_array().map(Vec::len), Some(wanted), "{arguments}: {found}");
+    }
+    let first = program.done("search_messages", json!({"query": "refund", "limit": 1})).await;
+    let cursor = &first["nextCursor"];
+    let next = program.done("search_messages", json!({"query": "refund", "limit": 1, "cursor": cursor})).await;
+    assert_eq!((&next["items"][0]["id"], &next["nextCursor"]), (&items[1]["id"], &Value::Null));
+    for (arguments, field) in [
+        (json!({"query": " \u{200b} "}), "query"),
+        (json!({"query": "x", "from": "yesterday at noon"}), "from"),
+        (json!({"query": "x", "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}), "to"),
+        (json!({"query": "x", "context": 6}), "context"),
+    ] {
+        let problem = program.refused("search_messages", arguments).await;
+        assert_eq!((problem.code, problem.field.as_deref()), (Code::InvalidInput, Some(field)));
+    }
+    let stranger = crate::fixture::neighbour(&program).await;
+    let theirs = call_as(&program.app, &stranger, "search_messages", json!({"query": "refund"})).await;
+    assert_eq!(theirs.expect("an answer")["items"], json!([]));
+}

@@ -102,6 +102,14 @@ impl App {
         }))
     }
 
+    /// Whether a caller who was let in before still would be: its token is neither revoked nor expired. The folder's owner always is.
+    pub async fn is_still_welcome(&self, caller: &Caller) -> bool {
+        match caller.token() {
+            Some(token) => matches!(self.token_caller(caller.workspace, token).await, Ok(Some(_))),
+            None => true,
+        }
+    }
+
     /// Writes down when tokens were used since the last time.
     pub(super) async fn keep_token_uses(&self) {
         let uses = self.tokens.take_unnoted();

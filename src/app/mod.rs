@@ -3,6 +3,9 @@
 mod administration;
 mod authentication;
 mod caller;
+mod event_filter;
+mod follow_topics;
+mod following;
 mod open;
 mod projector;
 mod read_context;
@@ -28,6 +31,8 @@ pub use administration::{
 };
 pub use authentication::Unauthenticated;
 pub use caller::Caller;
+pub use event_filter::EventFilter;
+pub use following::{Batch, Following, Step};
 pub use open::OpenOptions;
 pub use read_context::ReadContext;
 pub use transaction::{Decision, OUTCOME_KEPT_US, PlannedEvent, SEND_OUTCOME_KEPT_US, Transacted, TransactionRequest};
@@ -49,6 +54,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     states: state_cache::StateCache,
     tokens: authentication::Tokens,
+    follows: Arc<follow_topics::Follows>,
     stop: CancellationToken,
     /// The tasks behind, awaited at the end so that none of them meets a closed database.
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -125,7 +131,7 @@ impl App {
     /// # Errors
     /// `unavailable` when the log cannot be read.
     pub async fn wait_beyond(&self, workspace: WorkspaceId, position: u64, deadline: Instant) -> Result<u64, Problem> {
-        let mut commits = self.log.stream().commits();
+        let mut commits = self.log.stream().follow(workspace);
         loop {
             commits.borrow_and_update();
             let head = self.log.head(workspace).await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::projector::Projector;
-use super::{App, authentication, state_cache};
+use super::{App, authentication, follow_topics, state_cache};
 use crate::clock::{Clock, SystemClock};
 use crate::event_log::EventLog;
 use crate::event_log::sealing::MasterKey;
@@ -68,13 +68,15 @@ impl App {
         let projector = Projector::open(Arc::clone(&log), &options.data)
             .await
             .map_err(|error| failed("the read tables", &error))?;
+        let stop = CancellationToken::new();
         let app = Arc::new(Self {
+            follows: follow_topics::Follows::new(Arc::clone(&log), stop.clone()),
             log,
             projector,
             clock,
             states: state_cache::StateCache::default(),
             tokens: authentication::Tokens::default(),
-            stop: CancellationToken::new(),
+            stop,
             tasks: Mutex::default(),
         });
         let tasks = vec![

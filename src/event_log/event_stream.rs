@@ -22,6 +22,8 @@ struct Kept {
     total: usize,
     /// Workspaces that were written to since the projector last asked.
     unprojected: BTreeSet<WorkspaceId>,
+    /// The last position of the workspaces that somebody follows.
+    heads: HashMap<WorkspaceId, watch::Sender<u64>>,
 }
 
 /// The tail of the log, in memory.
@@ -45,9 +47,12 @@ impl EventStream {
         metrics::counter!("chatbotx_events_appended_total").increment(entries.len() as u64);
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut written = BTreeSet::new();
             for entry in entries {
+                written.insert(entry.recorded.workspace);
                 kept.add(entry);
             }
+            written.into_iter().for_each(|workspace| kept.tell_head(workspace));
         }
         self.commits.send_modify(|number| *number += 1);
     }
@@ -69,6 +74,18 @@ impl EventStream {
         kept.rings.get(&workspace)?.back().map(|entry| entry.recorded.position)
     }
 
+    /// Wakes after every commit to one workspace, with the last position, and after no other. The first value is 0 when nothing was
+    /// committed since the start.
+    #[must_use]
+    pub fn follow(&self, workspace: WorkspaceId) -> watch::Receiver<u64> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = &mut *kept;
+        // Those whom nobody follows any more and nobody writes to are cleared away by newcomers.
+        kept.heads.retain(|_, head| head.receiver_count() > 0);
+        let last = kept.rings.get(&workspace).and_then(VecDeque::back).map_or(0, |entry| entry.recorded.position);
+        kept.heads.entry(workspace).or_insert_with(|| watch::Sender::new(last)).subscribe()
+    }
+
     /// Wakes after every commit.
     #[must_use]
     pub fn commits(&self) -> watch::Receiver<u64> {
@@ -83,6 +100,15 @@ impl EventStream {
 }
 
 impl Kept {
+    /// Wakes the followers of a workspace that was written to.
+    fn tell_head(&mut self, workspace: WorkspaceId) {
+        let Some(head) = self.heads.get(&workspace) else { return };
+        match self.rings.get(&workspace).and_then(VecDeque::back) {
+            Some(last) if head.receiver_count() > 0 => drop(head.send_replace(last.recorded.position)),
+            _ => drop(self.heads.remove(&workspace)),
+        }
+    }
+
     fn add(&mut self, entry: LogEntry) {
         let workspace = entry.recorded.workspace;
         self.unprojected.insert(workspace);

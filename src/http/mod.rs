@@ -1,6 +1,9 @@
 //! The network door: one listener for MCP, health and what else is mounted, with the same checks in front of everything.
 
 mod credentials;
+pub(crate) mod events;
+#[cfg(test)]
+mod events_tests;
 mod front;
 pub(crate) mod gate;
 mod health;
@@ -14,6 +17,7 @@ mod serve;
 pub(crate) mod test_doors;
 pub(crate) mod token_watch;
 pub mod webchat;
+mod write_deadline;
 
 pub use gate::{Gate, Identified};
 pub use health::{Phase, Readiness};

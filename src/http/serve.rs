@@ -22,7 +22,8 @@ use super::front::{Front, guard};
 use super::gate::Gate;
 use super::health::{Phase, Readiness};
 use super::peer::Peer;
-use super::{health, metrics, refusal};
+use super::write_deadline::WriteDeadline;
+use super::{events, health, metrics, refusal};
 use crate::mcp::{self, Backend, Calls, Door};
 use crate::settings::Settings;
 
@@ -34,6 +35,8 @@ const DRAIN_READS: Duration = Duration::from_secs(1);
 const DRAIN_ANSWERS: Duration = Duration::from_millis(250);
 /// How long connections may take to close after their streams ended.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// How long a client may take nothing of what is sent to it: then it is gone, or as good as gone, and its connection is closed.
+const WRITE_TIME: Duration = Duration::from_secs(30);
 /// How often old samples are folded, so that they do not pile up when nobody asks for them.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// The pause after a failed accept, which is mostly a lack of file descriptors.
@@ -66,6 +69,7 @@ impl Server {
         let front = Front::new(settings, Arc::clone(&readiness));
         // What is not routed is not there. That includes OAuth discovery: a client that finds it ignores the token it was given.
         let router = mcp::routes(door)
+            .merge(events::routes(&backend, &gate, &settings.limits, streams_end.clone()))
             .merge(health::routes(backend, Arc::clone(&gate), Arc::clone(&readiness)))
             .merge(more)
             .fallback(async || refusal::not_found("there is nothing at this address"))
@@ -182,7 +186,7 @@ async fn serve_connection(
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header_time);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(WriteDeadline::new(stream, WRITE_TIME)), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = hang_up.cancelled() => {

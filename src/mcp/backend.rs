@@ -23,6 +23,11 @@ pub trait Backend: Send + Sync + 'static {
         arguments: Map<String, Value>,
     ) -> BoxFuture<'static, Result<Value, Problem>>;
 
+    /// The program itself, for a door that follows its log; nothing where there is none, as in tests of the transports.
+    fn app(self: Arc<Self>) -> Option<Arc<App>> {
+        None
+    }
+
     /// What keeps it from working as it should, for people; nothing when all is well.
     fn troubles(&self) -> Vec<&'static str> {
         Vec::new()
@@ -42,6 +47,10 @@ impl Backend for App {
         arguments: Map<String, Value>,
     ) -> BoxFuture<'static, Result<Value, Problem>> {
         Box::pin(operation.call(self, caller, options, arguments))
+    }
+
+    fn app(self: Arc<Self>) -> Option<Arc<App>> {
+        Some(self)
     }
 
     fn troubles(&self) -> Vec<&'static str> {

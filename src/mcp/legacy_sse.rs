@@ -21,10 +21,10 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Handler;
 use super::access::Access;
 use super::sessions::{Inbound, Sessions};
 use super::streamable::Streamable;
+use super::{Handler, Session};
 use crate::http::refusal;
 use crate::http::token_watch::WatchedStream;
 
@@ -125,7 +125,7 @@ pub(super) async fn open(opening: Opening, access: Access, watched: WatchedStrea
 
 async fn run(handler: Handler, channels: Channels, end: CancellationToken) {
     // The error may quote what the client sent, which is not for the log.
-    match serve_server_with_ct(handler, channels, end.clone()).await {
+    match serve_server_with_ct(Session(handler.for_session()), channels, end.clone()).await {
         Ok(running) => drop(running.waiting().await),
         Err(_) => tracing::debug!("a legacy stream ended before it was initialized"),
     }

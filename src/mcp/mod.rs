@@ -13,12 +13,18 @@ mod calls;
 mod calls_tests;
 mod handler;
 mod legacy_sse;
+mod listening;
 mod pipe;
+mod resource_requests;
+mod resources;
+#[cfg(test)]
+mod resources_tests;
 mod routes;
 mod sessions;
 #[cfg(test)]
 mod sessions_tests;
 mod streamable;
+mod subscriptions;
 #[cfg(test)]
 pub(crate) mod test_backend;
 mod tools;
@@ -28,5 +34,6 @@ pub use backend::Backend;
 pub use calls::Calls;
 pub use handler::Handler;
 pub use pipe::serve_pipe;
+pub use resource_requests::Session;
 pub use routes::{Door, routes};
 pub use tools::describe;

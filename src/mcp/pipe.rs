@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::Access;
 use super::calls::Calls;
-use super::{Backend, Handler};
+use super::{Backend, Handler, Session};
 use crate::http::metrics;
 use crate::settings::Limits;
 
@@ -35,9 +35,10 @@ where
         let transport = AsyncRwTransport::new_server(read, write).with_max_line_length(limits.body_bytes);
         let _open = metrics::session_opened("pipe");
         // rmcp's error may quote what the client sent, which is not for the log.
-        let running = serve_server_with_ct(handler, transport, CancellationToken::new()).await.map_err(|_| {
-            std::io::Error::new(std::io::ErrorKind::InvalidData, "the client did not begin an MCP session")
-        })?;
+        let running =
+            serve_server_with_ct(Session(handler.for_session()), transport, CancellationToken::new()).await.map_err(
+                |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "the client did not begin an MCP session"),
+            )?;
         match running.waiting().await {
             Ok(QuitReason::JoinError(error)) | Err(error) => Err(std::io::Error::other(error)),
             Ok(_) => Ok(()),

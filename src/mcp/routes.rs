@@ -16,9 +16,11 @@ use tokio_util::sync::CancellationToken;
 use super::access::Access;
 use super::calls::Calls;
 use super::legacy_sse::{self, Opening};
+use super::listening;
 use super::sessions::Sessions;
 use super::streamable::{Outcome, Streamable};
 use super::{Backend, Handler};
+use crate::http::events::accepts_event_stream;
 use crate::http::gate::{Gate, Identified};
 use crate::http::refusal;
 use crate::http::token_watch::WatchedStream;
@@ -56,18 +58,26 @@ impl Door {
         Arc::new(Self { gate, handler, sessions, streamable, limits, stop })
     }
 
-    async fn streamable(&self, parts: Parts, body: Body, caller: Identified) -> Response {
+    async fn streamable(&self, mut parts: Parts, mut body: Body, caller: Identified) -> Response {
         let access = match Access::requested(caller.caller, &parts.uri, &parts.headers) {
             Ok(access) => access,
             Err(problem) => return refusal::problem(&problem),
         };
+        // A client that listens without a session holds a stream as one that listens in a session does.
+        let listens = listening::asks_for_it(&parts.headers);
         let watched = match parts.method {
-            Method::GET => match self.gate.watch.open(&caller.token) {
+            _ if listens || parts.method == Method::GET => match self.gate.watch.open(&caller.token) {
                 Some(watched) => watched,
                 None => return too_many_streams(),
             },
             _ => self.gate.watch.answer(&caller.token),
         };
+        if listens {
+            body = match listening::prepare(&self.handler, &access, &mut parts, body, self.limits.body_bytes).await {
+                Ok(body) => body,
+                Err(response) => return response,
+            };
+        }
         // Without a session rmcp gives no response before the call's answer: a call that waits must not outlive its token.
         let outcome = tokio::select! {
             outcome = self.streamable.handle(Request::from_parts(parts, body), access) => outcome,
@@ -185,13 +195,6 @@ fn not_allowed(methods: &'static str) -> Response {
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
-}
-
-/// A probe that asks for something else must not open a session.
-fn accepts_event_stream(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    values.peek().is_none()
-        || values.any(|value| ["text/event-stream", "text/*", "*/*"].iter().any(|kind| value.contains(kind)))
 }
 
 /// Lets the stream end when its token is revoked.

@@ -67,7 +67,7 @@ impl Streamable {
         local.session_config.keep_alive = Some(limits.session_idle);
         local.session_config.completed_cache_ttl = ANSWERS_KEPT;
         let manager = Arc::new(BoundSessions { local, sessions });
-        let service = StreamableHttpService::new(move || Ok(handler.clone()), Arc::clone(&manager), config);
+        let service = StreamableHttpService::new(move || Ok(handler.for_session()), Arc::clone(&manager), config);
         Self { service, manager }
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::inputs::rfc3339;
+use super::untrusted;
 use crate::problem::Problem;
 
 /// An event.
@@ -60,22 +61,6 @@ pub struct ActorView {
     pub client: Option<Client>,
 }
 
-/// The conversation in which an event happened.
-#[must_use]
-pub fn conversation_of(recorded: &Recorded) -> Option<aggregates::ids::ConversationId> {
-    use aggregates::message::Event as Message;
-    match &recorded.event {
-        aggregates::Event::Conversation(_) => Some(recorded.stream_id.into()),
-        aggregates::Event::Message(event) => Some(match event {
-            Message::MessageQueued(message) => message.conversation,
-            Message::MessageSent { conversation, .. }
-            | Message::MessageDelivered { conversation, .. }
-            | Message::MessageRead { conversation, .. } => *conversation,
-        }),
-        _ => None,
-    }
-}
-
 /// Shows an event.
 ///
 /// # Errors
@@ -100,10 +85,20 @@ pub fn view(recorded: &Recorded) -> Result<EventView, Problem> {
         at: rfc3339(recorded.recorded_at),
         stream: StreamView { kind: kind.name(), id: format_id(kind.prefix(), recorded.stream_id) },
         contact_id: recorded.event.subject(recorded.stream_id).map(|id| id.to_string()),
-        conversation_id: conversation_of(recorded).map(|id| id.to_string()),
+        conversation_id: recorded.conversation().map(|id| id.to_string()),
         actor: ActorView { kind: actor.kind, id: actor.id.clone(), client: recorded.metadata.client.clone() },
         data,
     })
+}
+
+/// The event as one line of JSON, with hidden characters written out, as every answer has them.
+///
+/// # Errors
+/// `internal` when it has no JSON form.
+pub fn line(recorded: &Recorded) -> Result<String, Problem> {
+    let mut shown = serde_json::to_value(view(recorded)?).map_err(|error| Problem::internal(&error))?;
+    untrusted::show_all(&mut shown);
+    Ok(shown.to_string())
 }
 
 /// Puts personal values in the place of their marks, and takes out what was erased.

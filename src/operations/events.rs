@@ -1,12 +1,11 @@
 //! The log as a token may see it: what happened since a position, and waiting for what happens next.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregates::ids::{ContactId, ConversationId};
+use aggregates::Recorded;
+use aggregates::ids::ConversationId;
 use aggregates::token::Scope;
-use aggregates::{Event, Recorded};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -14,10 +13,11 @@ use tokio::time::Instant;
 use super::answer::{Item, Items, MAX_BYTES};
 use super::call::Call;
 use super::contact_reference::ContactRef;
+use super::event_filter;
 use super::event_view::{self, EventView};
 use super::inputs::{Name, Paging};
-use super::near_miss::near_names;
 use super::operation::{Effect, Facts, Query, Toolset};
+use crate::app::EventFilter;
 use crate::problem::Problem;
 
 /// The most events that one call looks at when it filters.
@@ -26,49 +26,6 @@ const MAX_EXAMINED: usize = 10_000;
 const PAGE: usize = 500;
 /// Room for everything but the events, in bytes.
 const ENVELOPE_BYTES: usize = 500;
-
-/// Which events a caller wants.
-#[derive(Debug, Default)]
-struct Filter {
-    types: BTreeSet<&'static str>,
-    contact: Option<ContactId>,
-    conversation: Option<ConversationId>,
-    actor: Option<String>,
-}
-
-impl Filter {
-    async fn new(call: &Call, types: Option<&[Name]>, contact: Option<&ContactRef>) -> Result<Self, Problem> {
-        let mut filter = Self { types: known_types(types.unwrap_or_default())?, ..Self::default() };
-        if let Some(reference) = contact {
-            filter.contact = Some(reference.in_tables(&mut call.read().await?).await?);
-        }
-        Ok(filter)
-    }
-
-    fn wants(&self, recorded: &Recorded) -> bool {
-        let actor = &recorded.metadata.actor;
-        (self.types.is_empty() || self.types.contains(recorded.event.name()))
-            && self.contact.is_none_or(|contact| recorded.event.subject(recorded.stream_id) == Some(contact))
-            && self.conversation.is_none_or(|id| event_view::conversation_of(recorded) == Some(id))
-            && self
-                .actor
-                .as_ref()
-                .is_none_or(|wanted| *wanted == actor.id || *wanted == <&'static str>::from(actor.kind))
-    }
-}
-
-fn known_types(wanted: &[Name]) -> Result<BTreeSet<&'static str>, Problem> {
-    let known = |(index, wanted): (usize, &Name)| {
-        let found = Event::names().map(|(_, name)| name).find(|name| *name == wanted.0);
-        found.ok_or_else(|| {
-            Problem::invalid(format!("types[{index}]"), "there is no such event type")
-                .value(wanted.0.as_str())
-                .hint("event types are in PascalCase and the past tense, for example MessageReceived")
-                .candidates(near_names(&wanted.0, Event::names().map(|(_, name)| name)))
-        })
-    };
-    wanted.iter().enumerate().map(known).collect()
-}
 
 /// Shows the log of what happened in the workspace: the newest events first, or with `after` the oldest first. The position of an event never
 /// changes; positions have no gaps. Data of events may hold customers' words.
@@ -118,7 +75,7 @@ impl Query for ListEvents {
     };
 
     async fn answer(self, call: &Call) -> Result<EventPage, Problem> {
-        let mut filter = Filter::new(call, self.types.as_deref(), self.contact_id.as_ref()).await?;
+        let mut filter = event_filter::of_call(call, self.types.as_deref(), self.contact_id.as_ref()).await?;
         filter.actor = self.actor.map(|actor| actor.0);
         let (mut after, mut before) = (self.after, self.before);
         if let Some(position) = self.paging.position()? {
@@ -206,15 +163,11 @@ impl Query for WaitForEvents {
     async fn answer(self, call: &Call) -> Result<Happened, Problem> {
         let workspace = call.caller.workspace;
         let deadline = Instant::now() + Duration::from_millis(self.timeout_ms.unwrap_or(25_000));
-        let mut filter = Filter::new(call, self.types.as_deref(), self.contact_id.as_ref()).await?;
-        filter.conversation = self.conversation_id;
+        let mut filter = event_filter::of_call(call, self.types.as_deref(), self.contact_id.as_ref()).await?;
+        filter.noun = self.conversation_id.map(|conversation| conversation.0);
         let head = call.app.head(workspace).await?;
         let mut next_after = self.after.unwrap_or(head);
-        if next_after > head {
-            return Err(Problem::invalid("after", "is a position that does not exist yet")
-                .value(next_after)
-                .hint(format!("the last position is {head}; leave after out to wait from now on")));
-        }
+        event_filter::must_exist("after", next_after, head)?;
         let limit = usize::from(self.limit.unwrap_or(50));
         let mut items = Items::new(MAX_BYTES - ENVELOPE_BYTES);
         let mut until = deadline;
@@ -251,7 +204,7 @@ fn take(
     items: &mut Items<EventView>,
     next_after: &mut u64,
     limit: usize,
-    filter: &Filter,
+    filter: &EventFilter,
     page: &[Arc<Recorded>],
 ) -> Result<bool, Problem> {
     for recorded in page {

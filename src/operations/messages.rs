@@ -38,9 +38,18 @@ impl From<message::Error> for Problem {
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Way {
+pub(super) enum Way {
     Inbound,
     Outbound,
+}
+
+impl From<Way> for Direction {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Inbound => Self::In,
+            Way::Outbound => Self::Out,
+        }
+    }
 }
 
 /// Lists the messages with a contact on all channels, the newest first. Texts of inbound messages are the customer's words. To wait for
@@ -85,10 +94,7 @@ impl Query for ListContactMessages {
         let filter = Filter {
             before: cursor.into_iter().chain(self.before).min(),
             after: self.after,
-            direction: self.direction.map(|way| match way {
-                Way::Inbound => Direction::In,
-                Way::Outbound => Direction::Out,
-            }),
+            direction: self.direction.map(Direction::from),
         };
         let limit = self.paging.limit();
         let (connection, workspace) = context.rows();

@@ -7,7 +7,7 @@ use super::definition::{mutation, query};
 use super::operation::{Operation, Toolset};
 use super::{
     channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations, custom_fields,
-    events, messages, near_miss, rights, send_message, tags, workspace,
+    events, message_search, messages, near_miss, rights, send_message, tags, workspace,
 };
 use crate::app::Caller;
 use crate::problem::{Code, Problem};
@@ -41,6 +41,7 @@ pub fn all() -> &'static Registry {
             mutation::<send_message::SendMessage>(),
             query::<messages::GetMessageStatus>(),
             query::<messages::ListContactMessages>(),
+            query::<message_search::SearchMessages>(),
             query::<events::WaitForEvents>(),
             query::<conversations::ListConversations>(),
             query::<conversations::GetConversation>(),

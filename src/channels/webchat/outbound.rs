@@ -68,7 +68,7 @@ impl OutgoingMessages {
     /// # Errors
     /// `unavailable` when the log cannot be read.
     pub async fn next(&mut self) -> Result<Option<Outgoing>, Problem> {
-        let mut commits = self.session.app.log().stream().commits();
+        let mut commits = self.session.app.log().stream().follow(self.session.account.workspace);
         loop {
             if let Some(message) = self.waiting.pop_front() {
                 return Ok(Some(message));
