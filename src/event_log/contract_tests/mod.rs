@@ -1,5 +1,6 @@
 //! What every database must do to hold the log. Each test runs on every implementation: a new one is a line at the end.
 
+mod checkpoints;
 mod tampering;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use crate::event_log::EventLog;
 use crate::event_log::append::{AppendUnit, ClaimWrite, Expected, IdempotencyWrite, NewEvent, Refusal, StoredOutcome};
 use crate::event_log::sealing::MasterKey;
 use crate::event_log::store::{EventRange, LogStore, Snapshot};
+use checkpoints::a_checkpoint_begins_with_its_workspace_and_never_goes_back;
 use tampering::tampering_is_found_with_its_position;
 
 /// A database under test: opened in a folder of its own, and reachable for tampering.
@@ -371,4 +373,5 @@ contract!(Sqlite, sqlite:
     events_cannot_be_changed_or_deleted,
     tampering_is_found_with_its_position,
     a_page_about_more_people_than_keys_fit_in_memory_is_read_whole,
+    a_checkpoint_begins_with_its_workspace_and_never_goes_back,
 );

@@ -1,5 +1,6 @@
 //! The log on SQLite: one writer connection with `synchronous=FULL`, some that only read, write-ahead logging.
 
+mod checkpoints;
 mod read;
 mod write;
 mod writer;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
-use super::store::{BatchAnswers, EventRange, LogStore, Snapshot, StoredClaim};
+use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim};
 use writer::Writer;
 
 /// The oldest SQLite without the write-ahead-log reset bug (<https://sqlite.org/wal.html>, "WAL-reset bug").
@@ -207,6 +208,25 @@ impl LogStore for SqliteLog {
 
     fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>> {
         read::token_uses(&self.readers, workspace).boxed()
+    }
+
+    fn reaction_checkpoints<'a>(
+        &'a self,
+        reaction: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<(WorkspaceId, u64)>, LogError>> {
+        checkpoints::all(&self.readers, reaction).boxed()
+    }
+
+    fn keep_reaction_checkpoints<'a>(
+        &'a self,
+        checkpoints: &'a [ReactionCheckpoint],
+    ) -> BoxFuture<'a, Result<(), LogError>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            let done = checkpoints::keep(writer.connection().await?, checkpoints).await;
+            writer.settled(done)
+        }
+        .boxed()
     }
 
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>> {
