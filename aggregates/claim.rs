@@ -29,6 +29,10 @@ pub enum ClaimKind {
     ConversationOf,
     /// A provider's message, `<account id>/<length>/<provider's sender id>/<provider's message id>`; owned by the message.
     InboundMessage,
+    /// A flow's name, folded; owned by the flow.
+    FlowName,
+    /// The run that a contact is in, `<flow id>/<contact id>`; owned by the run, until it ends.
+    FlowRunActive,
 }
 
 impl ClaimKind {
@@ -46,6 +50,8 @@ impl ClaimKind {
             Self::ContactPhone => "contact_phone",
             Self::ConversationOf => "conversation_of",
             Self::InboundMessage => "inbound_message",
+            Self::FlowName => "flow_name",
+            Self::FlowRunActive => "flow_run_active",
         }
     }
 }
@@ -105,7 +111,7 @@ mod tests {
     fn the_names_of_kinds_are_those_that_are_stored() {
         use ClaimKind::{
             AccountAddress, BotFieldName, ContactEmail, ContactIdentity, ContactPhone, ConversationOf, FieldName,
-            InboundMessage, TagName, TokenDigest,
+            FlowName, FlowRunActive, InboundMessage, TagName, TokenDigest,
         };
         for (kind, name) in [
             (TokenDigest, "token_digest"),
@@ -118,6 +124,8 @@ mod tests {
             (ContactPhone, "contact_phone"),
             (ConversationOf, "conversation_of"),
             (InboundMessage, "inbound_message"),
+            (FlowName, "flow_name"),
+            (FlowRunActive, "flow_run_active"),
         ] {
             assert_eq!(kind.name(), name);
             assert_eq!(serde_json::to_value(kind).expect("a JSON form"), name);

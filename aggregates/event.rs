@@ -11,7 +11,9 @@ use crate::ids::{ContactId, ConversationId, EventId, WorkspaceId};
 use crate::metadata::Metadata;
 use crate::root::Root;
 use crate::stream::StreamType;
-use crate::{bot_field, channel_account, contact, conversation, custom_field, message, tag, token, workspace};
+use crate::{
+    bot_field, channel_account, contact, conversation, custom_field, flow, flow_run, message, tag, token, workspace,
+};
 
 /// The version under which this binary writes its events.
 pub const VERSION: u16 = 1;
@@ -142,6 +144,8 @@ events! {
     Contact => contact::Contact, contact::Event;
     Conversation => conversation::Conversation, conversation::Event;
     Message => message::Message, message::Event;
+    Flow => flow::Flow, flow::Event;
+    FlowRun => flow_run::FlowRun, flow_run::Event;
 }
 
 /// Why a stored event could not be read.

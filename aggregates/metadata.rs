@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::EventId;
+use crate::ids::{EventId, RunId};
 
 /// What kind of actor caused an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
@@ -18,6 +18,8 @@ pub enum ActorKind {
     Channel,
     /// The program itself, such as at the first start.
     System,
+    /// A run of a flow.
+    Flow,
 }
 
 /// Who caused an event.
@@ -25,7 +27,7 @@ pub enum ActorKind {
 pub struct Actor {
     /// The kind.
     pub kind: ActorKind,
-    /// A token's or a channel account's id; `local` or `system` otherwise.
+    /// A token's, a channel account's or a flow run's id; `local` or `system` otherwise.
     pub id: String,
 }
 
@@ -34,6 +36,18 @@ impl Actor {
     #[must_use]
     pub fn local() -> Self {
         Self { kind: ActorKind::Local, id: "local".to_owned() }
+    }
+
+    /// A run of a flow.
+    #[must_use]
+    pub fn flow_run(run: RunId) -> Self {
+        Self { kind: ActorKind::Flow, id: run.to_string() }
+    }
+
+    /// The run that it is, when it is one.
+    #[must_use]
+    pub fn as_flow_run(&self) -> Option<RunId> {
+        (self.kind == ActorKind::Flow).then(|| self.id.parse().ok()).flatten()
     }
 
     /// The program itself.

@@ -26,11 +26,15 @@ pub enum StreamType {
     Conversation,
     /// One outbound message, from queued to read.
     Message,
+    /// One flow: its draft and its published versions.
+    Flow,
+    /// One run of a flow with a contact.
+    FlowRun,
 }
 
 impl StreamType {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Workspace,
         Self::Token,
         Self::Tag,
@@ -40,6 +44,8 @@ impl StreamType {
         Self::Contact,
         Self::Conversation,
         Self::Message,
+        Self::Flow,
+        Self::FlowRun,
     ];
 
     /// The stored name.
@@ -55,6 +61,8 @@ impl StreamType {
             Self::Contact => "contact",
             Self::Conversation => "conversation",
             Self::Message => "message",
+            Self::Flow => "flow",
+            Self::FlowRun => "flow_run",
         }
     }
 
@@ -71,6 +79,8 @@ impl StreamType {
             Self::Contact => ids::ContactId::PREFIX,
             Self::Conversation => ids::ConversationId::PREFIX,
             Self::Message => ids::MessageId::PREFIX,
+            Self::Flow => ids::FlowId::PREFIX,
+            Self::FlowRun => ids::RunId::PREFIX,
         }
     }
 

@@ -6,7 +6,8 @@ use aggregates::Personal;
 use aggregates::channel_account::Channel;
 use aggregates::field_value::FieldType;
 use aggregates::ids::{
-    AccountId, BotFieldId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId, TokenId, WorkspaceId,
+    AccountId, BotFieldId, ContactId, ConversationId, FieldId, FlowId, MessageId, NoteId, RunId, TagId, TokenId,
+    WorkspaceId,
 };
 use aggregates::message::Status;
 use aggregates::metadata::ActorKind;
@@ -142,7 +143,20 @@ macro_rules! id_columns {
     };
 }
 
-id_columns!(BotFieldId, WorkspaceId, TokenId, ContactId, TagId, FieldId, NoteId, ConversationId, MessageId, AccountId);
+id_columns!(
+    BotFieldId,
+    WorkspaceId,
+    TokenId,
+    ContactId,
+    TagId,
+    FieldId,
+    NoteId,
+    ConversationId,
+    MessageId,
+    AccountId,
+    FlowId,
+    RunId
+);
 
 macro_rules! name_columns {
     ($($name:ty),*) => {
@@ -160,7 +174,15 @@ macro_rules! name_columns {
     };
 }
 
-name_columns!(Channel, Permission, FieldType, Status, ActorKind, crate::messages::Direction);
+name_columns!(
+    Channel,
+    Permission,
+    FieldType,
+    Status,
+    aggregates::flow_run::Status,
+    ActorKind,
+    crate::messages::Direction
+);
 
 /// What is known of a personal value: nothing, once the person was forgotten.
 pub fn known<T: Clone>(value: &Personal<T>) -> Option<T> {

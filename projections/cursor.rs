@@ -25,6 +25,8 @@ pub enum Order {
     Updated,
     /// Tags, custom fields or channel accounts by name, from A.
     Label,
+    /// Runs of flows, the newest first.
+    Begun,
     /// Messages, by position.
     Position,
     /// Messages, the newest first.

@@ -166,6 +166,9 @@ tables! {
     contact_notes: crate::contact_notes::ContactNote,
     conversations: crate::conversations::Conversation,
     messages: crate::messages::Message,
+    flows: crate::flows::Flow,
+    flow_versions: crate::flow_versions::FlowVersion,
+    flow_runs: crate::flow_runs::FlowRun,
 }
 
 /// Folds `page` on a connection with an open write transaction; `reached` says for each workspace of the page where it ends.

@@ -25,6 +25,10 @@ mod cursor;
 pub mod custom_fields;
 pub mod database;
 mod dialect;
+mod flow_run_queries;
+pub mod flow_runs;
+pub mod flow_versions;
+pub mod flows;
 mod fold;
 mod inspection;
 mod listing;
@@ -45,6 +49,8 @@ pub mod workspaces;
 mod given;
 #[cfg(test)]
 mod rebuild;
+#[cfg(test)]
+mod rebuild_flows;
 
 pub use cell::Json;
 pub use checkpoint::{Checkpoint, GROUP, VERSION};

@@ -16,6 +16,7 @@ use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
 use crate::given::{Given, empty, ends, person, visitor};
 use crate::read_tables::{OpenError, ReadTables};
+use crate::rebuild_flows::Flows;
 
 /// One thing to happen: which, and three numbers that choose with whom and what.
 type Step = (u8, u8, u8, u8);
@@ -29,6 +30,7 @@ struct Story {
     contacts: Vec<(ContactId, BTreeSet<TagId>)>,
     conversations: Vec<(ConversationId, ContactId)>,
     outbound: Vec<(MessageId, ConversationId, ContactId)>,
+    flows: Flows,
 }
 
 const NAMES: [&str; 6] = ["Ana", "José", "Đặng Hoa", "O'Neil", "山田", "\"Bo\" 50%"];
@@ -46,13 +48,13 @@ impl Story {
         let account = given.account(workspace, "local");
         let fields =
             [given.field(workspace, "Size", FieldType::Number), given.field(workspace, "Note", FieldType::Text)];
-        let (tags, contacts, conversations, outbound) = Default::default();
-        Self { workspace, account, fields, tags, contacts, conversations, outbound }
+        let (tags, contacts, conversations, outbound, flows) = Default::default();
+        Self { workspace, account, fields, tags, contacts, conversations, outbound, flows }
     }
 
     fn go_on(&mut self, given: &mut Given, (what, who, which, how): Step) {
         let workspace = self.workspace;
-        match what % 8 {
+        match what % 11 {
             0 if how.is_multiple_of(5) && !self.tags.is_empty() => self.end(given, which, how),
             0 => self.tags.push(given.tag(workspace, &format!("tag {}", self.tags.len()))),
             1 => {
@@ -66,7 +68,14 @@ impl Story {
             2 | 3 => self.tag(given, who, which),
             4 => self.change(given, who, which, how),
             5 | 6 => self.talk(given, who, which, how),
-            _ => self.receipt(given, who, how),
+            7 => self.receipt(given, who, how),
+            8 => self.flows.change(given, workspace, which, how),
+            _ => {
+                let count = self.conversations.len().max(1);
+                let Some((conversation, contact)) = self.conversations.get(usize::from(who) % count) else { return };
+                let with = (*contact, *conversation, self.account);
+                self.flows.run(given, workspace, with, (which, how));
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::arbitrary_flows::flow_event_named;
 use crate::consent::Consent;
 use crate::contact::{Identity, Source};
 use crate::contact_attributes::{Attribute, Attributes};
@@ -24,15 +25,15 @@ use crate::{bot_field, channel_account, contact, conversation, custom_field, mes
 pub const MARK: &str = "§";
 
 /// An id out of few, so that commands meet.
-fn id<Id: From<Uuid> + std::fmt::Debug>() -> impl Strategy<Value = Id> {
+pub(super) fn id<Id: From<Uuid> + std::fmt::Debug>() -> impl Strategy<Value = Id> {
     (1..4_u128).prop_map(|number| Id::from(Uuid::from_u128(number)))
 }
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     any::<String>().prop_map(|text| text.replace(MARK, ""))
 }
 
-fn personal() -> impl Strategy<Value = Personal<String>> {
+pub(super) fn personal() -> impl Strategy<Value = Personal<String>> {
     prop_oneof![
         9 => any::<String>().prop_map(|text| Personal::Known(format!("{MARK}{text}"))),
         1 => Just(Personal::Erased(true)),
@@ -255,6 +256,7 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
                 })
                 .boxed()
         }
+        other if other.starts_with("Flow") => flow_event_named(other),
         other => panic!("random events of the name {other} are missing"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::consent::Consent;
@@ -10,10 +11,14 @@ use crate::contact_attributes::{Attribute, Attributes};
 use crate::conversation::{InboundMessage, Owner, PressedButton};
 use crate::event::Event;
 use crate::field_value::{FieldType, FieldValue};
-use crate::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId};
+use crate::flow_document::FlowDocument;
+use crate::flow_run::{Cause, Pause, Reason, RunInput, RunStart, Waker};
+use crate::ids::{AccountId, ContactId, ConversationId, FieldId, FlowId, MessageId, NoteId, TagId};
 use crate::message::{Button, OutboundMessage};
 use crate::personal::Personal;
-use crate::{bot_field, channel_account, contact, conversation, custom_field, message, tag, token, workspace};
+use crate::{
+    bot_field, channel_account, contact, conversation, custom_field, flow, flow_run, message, tag, token, workspace,
+};
 
 fn id<Id: From<Uuid>>(number: u128) -> Id {
     Uuid::from_u128(0x0199_a6f0_0000_7000_8000_0000_0000_0000 + number).into()
@@ -46,6 +51,8 @@ pub fn examples() -> Vec<Event> {
     let mut events = settings();
     events.extend(contacts());
     events.extend(messages());
+    events.extend(flows());
+    events.extend(runs());
     events
 }
 
@@ -182,4 +189,79 @@ fn messages() -> Vec<Event> {
         message::Event::MessageDelivered { conversation, contact }.into(),
         message::Event::MessageRead { conversation, contact }.into(),
     ]
+}
+
+fn flows() -> Vec<Event> {
+    let document =
+        || FlowDocument::from(json!({ "name": "Welcome", "steps": { "hello": { "send": { "text": "Hi!" } } } }));
+    vec![
+        flow::Event::FlowCreated { document: document() }.into(),
+        flow::Event::FlowDraftUpdated {
+            document: document(),
+            released_name: Some("Hello".to_owned()),
+            restored_from: Some(1),
+        }
+        .into(),
+        flow::Event::FlowPublished { version: 2, document: document() }.into(),
+        flow::Event::FlowDeleted { released_name: "Welcome".to_owned() }.into(),
+    ]
+}
+
+fn run_start() -> RunStart {
+    RunStart {
+        flow: id(9),
+        version: 2,
+        contact: id(5),
+        conversation: Some(id(6)),
+        account: Some(id(3)),
+        step: "hello".to_owned(),
+        variables: Personal::Known([("plan".to_owned(), json!("free"))].into_iter().collect()),
+        cause: Cause::Keyword { position: 40, event: id(11) },
+        hops: 0,
+        max_steps: 200,
+        after: 40,
+    }
+}
+
+fn runs() -> Vec<Event> {
+    use flow_run::Event::{
+        FlowRunCalled, FlowRunCancelled, FlowRunCompleted, FlowRunFailed, FlowRunInputReceived, FlowRunQueued,
+        FlowRunResumed, FlowRunReturned, FlowRunStarted, FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
+    };
+    let (contact, flow, step): (ContactId, FlowId, String) = (id(5), id(9), "ask".to_owned());
+    let next = Some("bye".to_owned());
+    let queued = RunStart { cause: Cause::Flow { run: id(12) }, hops: 1, ..run_start() };
+    let pause = Pause {
+        step: step.clone(),
+        reason: Reason::Event { event: "tagApplied".to_owned() },
+        until: Some(1_795_000_000_000_000),
+        attempt: 1,
+        after: 41,
+    };
+    let input = RunInput {
+        position: 42,
+        message: id(7),
+        text: personal("Yes"),
+        button: Some("ask.yes".to_owned()),
+        settles_at: Some(1_795_000_000_000_000),
+        aside: true,
+    };
+    let variables = Personal::Known([("plan".to_owned(), json!("paid"))].into_iter().collect());
+    let kind = "split".to_owned();
+    let (code, reason) = ("template_failed".to_owned(), "a template names an unknown variable".to_owned());
+    let events = vec![
+        FlowRunQueued(queued),
+        FlowRunStarted(run_start()),
+        FlowRunStepEntered { contact, flow, step: step.clone(), kind, chance: Some(7), next: next.clone() },
+        FlowRunVariablesSet { contact, variables },
+        FlowRunWaiting { contact, pause },
+        FlowRunInputReceived { contact, input },
+        FlowRunResumed { contact, by: Waker::Input, position: Some(42), next: next.clone() },
+        FlowRunCalled { contact, flow: id(10), version: 1, step: "first".to_owned(), return_to: next },
+        FlowRunReturned { contact, flow, step: "bye".to_owned() },
+        FlowRunCompleted { contact, flow },
+        FlowRunFailed { contact, flow, code, reason, step: Some(step) },
+        FlowRunCancelled { contact, flow, reason: "stopped_by_human".to_owned(), was_queued: true },
+    ];
+    events.into_iter().map(Into::into).collect()
 }

@@ -2,6 +2,7 @@
 //! commands, golden files of the stored events, and the page that lists them.
 
 mod arbitrary;
+mod arbitrary_flows;
 mod events_page;
 mod examples;
 mod golden;

@@ -7,10 +7,13 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::arbitrary::{MARK, contact_command, conversation_command, event, message_command};
+use super::arbitrary_flows::{flow_command, run_command};
 use crate::claim::{Claim, ClaimChange};
 use crate::contact::{Contact, email_claim, identity_claim, phone_claim};
 use crate::conversation::Conversation;
 use crate::event::{Event, VERSION};
+use crate::flow::Flow;
+use crate::flow_run::FlowRun;
 use crate::message::Message;
 use crate::personal::Personal;
 use crate::root::Root;
@@ -113,6 +116,24 @@ proptest! {
     }
 
     #[test]
+    fn a_flow_is_what_its_events_say(commands in vec(flow_command(), 0..20)) {
+        let (written, state) = carry_out::<Flow>(&commands);
+        prop_assert!(state == restored(&state));
+        held::<Flow>(&written);
+        prop_assert!(replayed::<Flow>(written) == state);
+    }
+
+    #[test]
+    fn a_run_is_what_its_events_say(commands in vec(run_command(), 0..40)) {
+        let (written, state) = carry_out::<FlowRun>(&commands);
+        prop_assert!(state == restored(&state));
+        prop_assert!(state.frames.len() <= crate::flow_run::MAX_FRAMES);
+        let is_active = matches!(state.status, crate::flow_run::Status::Running | crate::flow_run::Status::Waiting);
+        prop_assert_eq!(held::<FlowRun>(&written).len(), usize::from(is_active));
+        prop_assert!(replayed::<FlowRun>(written) == state);
+    }
+
+    #[test]
     fn every_event_is_read_as_it_was_written(event in event()) {
         let payload = event.to_json().expect("an event has a JSON form");
         let stored = serde_json::from_str(&payload.to_string()).expect("its text is JSON");
@@ -151,4 +172,6 @@ fn every_snapshot_of_a_beginning_is_read() {
     check::<Contact>();
     check::<Conversation>();
     check::<Message>();
+    check::<Flow>();
+    check::<FlowRun>();
 }

@@ -66,8 +66,10 @@ impl App {
         // Most streams are short: their events are read at once, and only a long one is worth the look for a snapshot.
         let mut page = self.log.entries(workspace, EventRange::Stream(id, 0), EVENTS_PER_SNAPSHOT).await?;
         let (mut sequence, mut state) = (0, R::default());
+        // A stream is about one contact from its beginning, or about none: whose key opens its snapshot.
+        let subject = page.first().and_then(|entry| entry.recorded.event.subject(id)).map(Uuid::from);
         if page.len() == EVENTS_PER_SNAPSHOT
-            && let Some(kept) = self.kept_snapshot::<R>(workspace, id).await?
+            && let Some(kept) = self.kept_snapshot::<R>(workspace, id, subject).await?
         {
             (sequence, state) = kept;
             page = self.log.entries(workspace, EventRange::Stream(id, sequence), PAGE).await?;
@@ -90,22 +92,32 @@ impl App {
             page = self.log.entries(workspace, EventRange::Stream(id, sequence), PAGE).await?;
         }
         if folded >= EVENTS_PER_SNAPSHOT {
-            self.keep_snapshot(workspace, id, sequence, &state).await;
+            self.keep_snapshot(workspace, id, subject, (sequence, &state)).await;
         }
         Ok(CachedState { state: Arc::new(state), sequence })
     }
 
-    async fn kept_snapshot<R: Root>(&self, workspace: WorkspaceId, id: Uuid) -> Result<Option<(u64, R)>, LogError> {
-        // Only a contact's own state holds personal data, so the contact's key is the one that opens it.
-        let kept = self.log.snapshot(workspace, id, Some(id), R::SNAPSHOT_VERSION).await?;
+    async fn kept_snapshot<R: Root>(
+        &self,
+        workspace: WorkspaceId,
+        id: Uuid,
+        subject: Option<Uuid>,
+    ) -> Result<Option<(u64, R)>, LogError> {
+        let kept = self.log.snapshot(workspace, id, subject, R::SNAPSHOT_VERSION).await?;
         Ok(kept.and_then(|(sequence, state)| Some((sequence, serde_json::from_value(state).ok()?))))
     }
 
-    async fn keep_snapshot<R: Root>(&self, workspace: WorkspaceId, id: Uuid, sequence: u64, state: &R) {
+    async fn keep_snapshot<R: Root>(
+        &self,
+        workspace: WorkspaceId,
+        id: Uuid,
+        subject: Option<Uuid>,
+        (sequence, state): (u64, &R),
+    ) {
         let Ok(document) = serde_json::to_value(state) else { return };
         let document: Value = document;
         if let Err(error) =
-            self.log.keep_snapshot(workspace, id, Some(id), (R::SNAPSHOT_VERSION, sequence), document).await
+            self.log.keep_snapshot(workspace, id, subject, (R::SNAPSHOT_VERSION, sequence), document).await
         {
             // A snapshot only saves time.
             tracing::warn!(%error, "a snapshot could not be kept");

@@ -345,6 +345,8 @@ fn claim_taken(kind: ClaimKind, owner: Uuid) -> Problem {
         ClaimKind::ContactIdentity | ClaimKind::ContactEmail | ClaimKind::ContactPhone => "contact",
         ClaimKind::ConversationOf => "conv",
         ClaimKind::InboundMessage => "msg",
+        ClaimKind::FlowName => "flow",
+        ClaimKind::FlowRunActive => "run",
     };
     let reason = format!("holds the {} already", kind.name().replace('_', " "));
     Problem::new(Code::Conflict, "somebody else holds a value that must be unique").candidates([Candidate {

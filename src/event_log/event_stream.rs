@@ -22,6 +22,8 @@ struct Kept {
     total: usize,
     /// Workspaces that were written to since the projector last asked.
     unprojected: BTreeSet<WorkspaceId>,
+    /// Workspaces that were written to since the reactions last asked.
+    unreacted: BTreeSet<WorkspaceId>,
     /// The last position of the workspaces that somebody follows.
     heads: HashMap<WorkspaceId, watch::Sender<u64>>,
 }
@@ -92,7 +94,13 @@ impl EventStream {
         self.commits.subscribe()
     }
 
-    /// The workspaces that were written to since this was last asked.
+    /// The same for the reactions.
+    #[must_use]
+    pub fn take_unreacted(&self) -> BTreeSet<WorkspaceId> {
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner).unreacted)
+    }
+
+    /// The workspaces that were written to since this was last asked, for the projector.
     #[must_use]
     pub fn take_unprojected(&self) -> BTreeSet<WorkspaceId> {
         std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner).unprojected)
@@ -112,6 +120,7 @@ impl Kept {
     fn add(&mut self, entry: LogEntry) {
         let workspace = entry.recorded.workspace;
         self.unprojected.insert(workspace);
+        self.unreacted.insert(workspace);
         let ring = self.rings.entry(workspace).or_default();
         // A gap cannot be; if it were, a ring that starts anew is right all the same.
         if ring.back().is_some_and(|last| last.recorded.position + 1 != entry.recorded.position) {

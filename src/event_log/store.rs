@@ -55,6 +55,22 @@ pub struct Traces {
 /// A claim's row: kind, hash, owner, the position that took it.
 pub type StoredClaim = (String, Hash, Uuid, u64);
 
+/// The reaction that carries out runs of flows.
+pub const FLOW_RUNS: &str = "flow_runs";
+/// Every reaction. A new one also needs a migration that makes its checkpoints, at the heads, for the workspaces that exist.
+pub const REACTIONS: [&str; 1] = [FLOW_RUNS];
+
+/// How far a reaction has come in a workspace: everything up to this position was reacted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReactionCheckpoint {
+    /// The reaction's name, one of [`REACTIONS`].
+    pub reaction: &'static str,
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The position.
+    pub position: u64,
+}
+
 /// A database that holds the log. Object-safe: the log does not know which one it has.
 pub trait LogStore: Send + Sync + 'static {
     /// Decides and writes a batch; `now` is in microseconds.
@@ -151,6 +167,19 @@ pub trait LogStore: Send + Sync + 'static {
 
     /// When the tokens of a workspace were last used.
     fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>>;
+
+    /// How far a reaction has come in every workspace that has a checkpoint: made, at 0, in the transaction of the workspace's first
+    /// append. One that is missing never means "from the start".
+    fn reaction_checkpoints<'a>(
+        &'a self,
+        reaction: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<(WorkspaceId, u64)>, LogError>>;
+
+    /// Moves checkpoints that exist; never backwards.
+    fn keep_reaction_checkpoints<'a>(
+        &'a self,
+        checkpoints: &'a [ReactionCheckpoint],
+    ) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// Keeps a property of the log under `name`, unless one is kept; gives the one that is kept.
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>>;

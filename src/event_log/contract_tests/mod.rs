@@ -1,5 +1,6 @@
 //! What every database must do to hold the log. Each test runs on every implementation: a new one is a line at the end.
 
+mod checkpoints;
 mod tampering;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use crate::event_log::EventLog;
 use crate::event_log::append::{AppendUnit, ClaimWrite, Expected, IdempotencyWrite, NewEvent, Refusal, StoredOutcome};
 use crate::event_log::sealing::MasterKey;
 use crate::event_log::store::{EventRange, LogStore, Snapshot};
+use checkpoints::a_checkpoint_begins_with_its_workspace_and_never_goes_back;
 use tampering::{
     a_workspace_without_a_valid_id_hides_no_other, tampering_is_found_with_its_position,
     the_end_of_a_log_is_verified_without_its_beginning,
@@ -376,4 +378,5 @@ contract!(Sqlite, sqlite:
     the_end_of_a_log_is_verified_without_its_beginning,
     a_workspace_without_a_valid_id_hides_no_other,
     a_page_about_more_people_than_keys_fit_in_memory_is_read_whole,
+    a_checkpoint_begins_with_its_workspace_and_never_goes_back,
 );

@@ -1,5 +1,6 @@
 //! The log on SQLite: one writer connection with `synchronous=FULL`, some that only read, write-ahead logging.
 
+mod checkpoints;
 mod inspect;
 mod read;
 mod write;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
-use super::store::{BatchAnswers, EventRange, LogStore, Snapshot, StoredClaim, Traces};
+use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces};
 use writer::Writer;
 
 pub use inspect::{Inspection, Tables, inspect};
@@ -210,6 +211,25 @@ impl LogStore for SqliteLog {
 
     fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>> {
         read::token_uses(&self.readers, workspace).boxed()
+    }
+
+    fn reaction_checkpoints<'a>(
+        &'a self,
+        reaction: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<(WorkspaceId, u64)>, LogError>> {
+        checkpoints::all(&self.readers, reaction).boxed()
+    }
+
+    fn keep_reaction_checkpoints<'a>(
+        &'a self,
+        checkpoints: &'a [ReactionCheckpoint],
+    ) -> BoxFuture<'a, Result<(), LogError>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            let done = checkpoints::keep(writer.connection().await?, checkpoints).await;
+            writer.settled(done)
+        }
+        .boxed()
     }
 
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>> {

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, QueryBuilder, Sqlite};
 use uuid::Uuid;
 
-use super::read;
+use super::{checkpoints, read};
 use crate::event_log::append::{AppendUnit, LogError, StoredOutcome};
 use crate::event_log::batch::{self, CallKey, ClaimKey, Facts, Rows, StreamKey};
 use crate::event_log::merkle::Hash;
@@ -201,7 +201,7 @@ async fn insert<T>(
     Ok(())
 }
 
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     // A log of 2^63 events cannot be.
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -210,6 +210,7 @@ async fn write_rows(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Resul
     write_events(connection, rows).await?;
     write_claims(connection, rows).await?;
     write_keys_and_outcomes(connection, rows).await?;
+    checkpoints::begin(connection, rows).await?;
     let heads: Vec<_> = rows.heads.iter().collect();
     insert(
         connection,
