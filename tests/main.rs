@@ -6,6 +6,7 @@ mod consent;
 mod contacts;
 mod conversations;
 mod durability;
+mod filters;
 mod fixture;
 mod following;
 mod messages;

@@ -38,6 +38,7 @@ impl From<custom_field::Error> for Problem {
             custom_field::Error::InvalidName => Self::invalid("name", message),
             custom_field::Error::InvalidDescription => Self::invalid("description", message),
             custom_field::Error::Exists => Self::new(Code::Conflict, message),
+            custom_field::Error::Unknown => Self::new(Code::NotFound, message).field("field"),
         }
     }
 }

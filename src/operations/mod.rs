@@ -20,6 +20,7 @@ mod definition;
 pub mod event_filter;
 pub mod event_view;
 mod events;
+mod filters;
 mod inputs;
 pub(crate) mod may_send;
 mod message_search;

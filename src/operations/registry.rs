@@ -7,7 +7,7 @@ use super::definition::{mutation, query};
 use super::operation::{Operation, Toolset};
 use super::{
     channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations, custom_fields,
-    events, message_search, messages, near_miss, rights, send_message, tags, workspace,
+    events, filters, message_search, messages, near_miss, rights, send_message, tags, workspace,
 };
 use crate::app::Caller;
 use crate::problem::{Code, Problem};
@@ -24,6 +24,8 @@ pub fn all() -> &'static Registry {
         operations: vec![
             query::<workspace::GetWorkspace>(),
             query::<contacts::ListContacts>(),
+            query::<contacts::FilterContacts>(),
+            query::<filters::ListFilterFields>(),
             query::<contacts::GetContact>(),
             mutation::<contacts::CreateContact>(),
             mutation::<contacts::UpsertContact>(),

@@ -52,6 +52,7 @@ impl From<tag::Error> for Problem {
         match error {
             tag::Error::InvalidName => Self::invalid("name", message),
             tag::Error::Exists => Self::new(Code::Conflict, message),
+            tag::Error::Unknown => Self::new(Code::NotFound, message).field("tag"),
         }
     }
 }
