@@ -8,6 +8,7 @@ mod conversations;
 mod demo;
 mod doctor;
 mod durability;
+mod filters;
 mod fixture;
 mod following;
 mod messages;

@@ -1,5 +1,6 @@
 //! The one list of what a filter can ask: fields, the kind of their values, and the operators of each kind.
 
+use serde_json::Value;
 use strum::VariantNames as _;
 
 use crate::channel_account::Channel;
@@ -214,6 +215,29 @@ impl Kind {
             Self::Time => "time",
             Self::List => "list",
             Self::Tag => "tag",
+        }
+    }
+
+    /// An operator that such fields have, and a value that goes with it.
+    #[must_use]
+    pub fn example(self) -> (Operator, Value) {
+        let texts = |texts: [&str; 2]| Value::from(texts.to_vec());
+        match self {
+            Self::Text => (Operator::Contains, Value::from("ana")),
+            Self::Email => (Operator::EndsWith, Value::from("@example.com")),
+            Self::Phone => (Operator::StartsWith, Value::from("+49")),
+            Self::Code => (Operator::In, texts(["de", "Europe/Berlin"])),
+            Self::Choice(_) | Self::Channel => {
+                (Operator::Eq, self.choices().first().copied().unwrap_or_default().into())
+            }
+            Self::Number => (Operator::Gte, Value::from(50)),
+            Self::Truth | Self::State => (Operator::Eq, Value::from(true)),
+            Self::Date => (Operator::Between, texts(["2026-01-01", "2026-12-31"])),
+            Self::DateTime => (Operator::Lt, Value::from("2026-11-23T09:30:00Z")),
+            Self::Time => (Operator::Gte, Value::from("09:30")),
+            Self::List => (Operator::Contains, Value::from("blue")),
+            Self::Tag => (Operator::Eq, Value::from("VIP")),
+            Self::Moment => (Operator::WithinLast, Value::from("7d")),
         }
     }
 

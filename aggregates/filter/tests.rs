@@ -230,6 +230,19 @@ fn all_any_and_not_go_together() {
 }
 
 #[test]
+fn every_example_is_a_filter() {
+    let custom = TYPES.iter().map(|(name, field_type)| (format!("customField.{name}"), Kind::of(*field_type)));
+    let fixed = FIELDS.iter().filter_map(|field| match field.place {
+        Place::Fixed(_, kind) => Some((field.name.to_owned(), kind)),
+        _ => None,
+    });
+    for (name, kind) in fixed.chain(custom) {
+        let (operator, value) = kind.example();
+        assert!(filter(&is(&name, operator.name(), value)).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn the_owners_of_conversations_are_those_that_there_are() {
     use strum::VariantArray as _;
     let owners: Vec<&str> = crate::conversation::Owner::VARIANTS.iter().map(|owner| owner.into()).collect();

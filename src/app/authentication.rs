@@ -82,17 +82,8 @@ impl App {
         id: TokenId,
         digest: &str,
     ) -> Result<Option<Caller>, LogError> {
-        let key = (workspace, id.0);
-        let mut loaded = self.load_state::<Token>(workspace, id.0).await?;
-        if self.tokens.checked.get(&key).is_none_or(|checked| checked.elapsed() > TRUSTED) {
-            if self.log.store().sequences(workspace, &[id.0]).await? != [loaded.sequence] {
-                self.states.forget(workspace, id.0);
-                loaded = self.load_state::<Token>(workspace, id.0).await?;
-            }
-            self.tokens.checked.insert(key, Instant::now());
-        }
         let now = self.now();
-        let Some(token) = loaded.state.downcast_ref::<Token>().filter(|token| token.opens(digest, now)) else {
+        let Some(token) = self.current_token(workspace, id).await?.filter(|token| token.opens(digest, now)) else {
             return Ok(None);
         };
         self.tokens.used(workspace, id, now);
@@ -106,10 +97,28 @@ impl App {
         }))
     }
 
-    /// Whether a caller who was let in before still would be: its token is neither revoked nor expired. The folder's owner always is.
+    /// A token's state, not older than what is trusted.
+    async fn current_token(&self, workspace: WorkspaceId, id: TokenId) -> Result<Option<Token>, LogError> {
+        let key = (workspace, id.0);
+        let mut loaded = self.load_state::<Token>(workspace, id.0).await?;
+        if self.tokens.checked.get(&key).is_none_or(|checked| checked.elapsed() > TRUSTED) {
+            if self.log.store().sequences(workspace, &[id.0]).await? != [loaded.sequence] {
+                self.states.forget(workspace, id.0);
+                loaded = self.load_state::<Token>(workspace, id.0).await?;
+            }
+            self.tokens.checked.insert(key, Instant::now());
+        }
+        Ok(loaded.state.downcast_ref::<Token>().cloned())
+    }
+
+    /// Whether a caller who was let in before still would be: its token is neither revoked nor expired, whatever
+    /// its secret is by now. The folder's owner always is.
     pub async fn is_still_welcome(&self, caller: &Caller) -> bool {
         match caller.token() {
-            Some(token) => matches!(self.token_caller(caller.workspace, token).await, Ok(Some(_))),
+            Some(id) => {
+                let token = self.current_token(caller.workspace, id).await;
+                matches!(token, Ok(Some(token)) if token.is_valid_at(self.now()))
+            }
             None => true,
         }
     }

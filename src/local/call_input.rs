@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::operations::{Effect, Operation, Toolset, registry};
+use crate::operations::{Operation, Toolset, registry};
 use crate::problem::Problem;
 
 /// Adds members that were written as `key=value` to an input. Where the operation wants a text, the value is one; where it wants a
@@ -50,12 +50,7 @@ pub fn operations() -> Value {
 }
 
 fn listed(operation: &Operation) -> Value {
-    let effect = match operation.facts.effect {
-        Effect::Read => "read",
-        Effect::Write => "write",
-        Effect::Destructive => "destructive",
-        Effect::ReachesCustomers => "reaches customers",
-    };
+    let effect = operation.facts.effect.name();
     let first = operation.description.split_inclusive(". ").next().unwrap_or_default().trim();
     json!({ "name": operation.facts.name, "effect": effect, "description": first })
 }

@@ -23,6 +23,7 @@ pub mod event_view;
 mod events;
 mod exported_event;
 mod field_values;
+mod filters;
 mod inputs;
 pub mod listed_schema;
 pub(crate) mod may_send;

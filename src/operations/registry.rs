@@ -7,8 +7,8 @@ use super::definition::{mutation, query};
 use super::operation::{Effect, Operation, Toolset};
 use super::{
     bot_fields, channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations,
-    custom_fields, events, message_search, messages, near_miss, rights, send_message, tags, tool_call, tool_search,
-    workspace,
+    custom_fields, events, filters, message_search, messages, near_miss, rights, send_message, tags, tool_call,
+    tool_search, workspace,
 };
 use crate::app::Caller;
 use crate::problem::{Code, Problem};
@@ -27,6 +27,8 @@ pub fn all() -> &'static Registry {
         operations: vec![
             query::<workspace::GetWorkspace>(),
             query::<contacts::ListContacts>(),
+            query::<contacts::FilterContacts>(),
+            query::<filters::ListFilterFields>(),
             query::<contacts::GetContact>(),
             mutation::<contacts::CreateContact>(),
             mutation::<contacts::UpsertContact>(),

@@ -155,7 +155,19 @@ pub(super) fn misfit(schema: &Map<String, Value>, value: &Value, path: &str) -> 
         (Some(choices), Value::String(text)) => {
             problem.candidates(near_names(text, choices.iter().filter_map(Value::as_str)))
         }
+        (None, Value::String(text)) if is_quoted_json(schema, text) => {
+            problem.hint("send the JSON itself, not its text in quotes")
+        }
         _ => problem,
+    }
+}
+
+/// Whether `text` looks like the object or array that is expected.
+fn is_quoted_json(schema: &Map<String, Value>, text: &str) -> bool {
+    match schema.get("type").and_then(Value::as_str) {
+        Some("object") => text.trim_start().starts_with('{'),
+        Some("array") => text.trim_start().starts_with('['),
+        _ => false,
     }
 }
 
@@ -229,6 +241,14 @@ mod tests {
             assert_eq!((problem.field.as_deref(), problem.message.as_str()), (Some(field), message), "{arguments}");
         }
         assert_eq!(problem(&json!({"contactId": "x", "sort": "nam"})).candidates[0].id, "name");
+    }
+
+    #[test]
+    fn json_in_quotes_is_refused_with_the_way_out() {
+        let quoted = problem(&json!({"contactId": "x", "buttons": "[{\"title\": \"a\"}]"}));
+        assert_eq!(quoted.field.as_deref(), Some("buttons"));
+        assert!(quoted.hint.is_some_and(|hint| hint.contains("not its text")));
+        assert_eq!(problem(&json!({"contactId": "x", "buttons": "a, b"})).hint, None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::operations::call::Call;
 use crate::operations::contact_notes::{self, NoteView};
 use crate::operations::contact_reference::ContactRef;
 use crate::operations::conversation_view::{self, ConversationView};
+use crate::operations::filters::FilterInput;
 use crate::operations::inputs::{Paging, input_type, rfc3339};
 use crate::operations::operation::{Effect, Facts, Query, Toolset};
 use crate::operations::tags::TagRef;
@@ -75,7 +76,7 @@ enum Member {
 const NOTES_SHOWN: u64 = 10;
 /// The members of a compact contact. A list that is sorted by the time of creation shows that, too: elsewhere it is a fifth of what
 /// the list costs and seldom asked for.
-const COMPACT: [&str; 7] = ["id", "name", "email", "phone", "channels", "tags", "lastActivityAt"];
+pub(super) const COMPACT: [&str; 7] = ["id", "name", "email", "phone", "channels", "tags", "lastActivityAt"];
 
 /// Finds contacts (people), the last active first. Filters go together: a contact must meet all of them. Names and addresses are the
 /// customers' own words.
@@ -94,6 +95,7 @@ pub(in crate::operations) struct ListContacts {
     tags: Option<Vec<TagRef>>,
     /// Only contacts who can be met on this channel.
     channel: Option<Channel>,
+    filter: Option<FilterInput>,
     /// `lastActivity` (default), `created` (newest first) or `name`.
     #[serde(default)]
     sort: Sort,
@@ -132,7 +134,11 @@ impl ListContacts {
             phone: phone.transpose()?,
             tags: tags::all_in_tables(self.tags.as_deref(), context).await?,
             accounts: None,
+            matching: None,
         };
+        if let Some(written) = &self.filter {
+            filter.matching = Some((written.read(context, "filter").await?, context.app.now()));
+        }
         if let Some(channel) = self.channel {
             filter.accounts = Some(channels::accounts_of(context, channel).await?);
         }
@@ -175,22 +181,34 @@ impl Query for ListContacts {
         let after = self.paging.after(order)?;
         let mut context = call.read_from(after.as_ref()).await?;
         let filter = self.filter(&mut context).await?;
-        let members = self.members();
-        let (connection, workspace) = context.rows();
-        let limit = self.paging.limit();
-        let mut page = contact_search::list(connection, workspace, &filter, order, after.as_ref(), limit).await?;
-        let views = views(&mut context, &page.items, members.as_ref()).await?;
-        let mut list = List::fill(views, members.as_ref())?;
-        let (connection, workspace) = context.rows();
-        if list.len() < page.items.len() {
-            let fitting = list.len() as u64;
-            page = contact_search::list(connection, workspace, &filter, order, after.as_ref(), fitting).await?;
-        }
+        let mut list = listed(&mut context, &filter, order, &self.paging, self.members().as_ref()).await?;
         if self.with_count {
+            let (connection, workspace) = context.rows();
             list.count(contact_search::count(connection, workspace, &filter).await?);
         }
-        Ok(list.led_on(page, context.position))
+        Ok(list)
     }
+}
+
+/// A page of contacts, of which those members are shown; nothing = all.
+pub(super) async fn listed(
+    context: &mut ReadContext,
+    filter: &Filter,
+    order: Order,
+    paging: &Paging,
+    members: Option<&BTreeSet<&'static str>>,
+) -> Result<List<ContactView>, Problem> {
+    let (after, limit) = (paging.after(order)?, paging.limit());
+    let (connection, workspace) = context.rows();
+    let mut page = contact_search::list(connection, workspace, filter, order, after.as_ref(), limit).await?;
+    let views = views(context, &page.items, members).await?;
+    let list = List::fill(views, members)?;
+    if list.len() < page.items.len() {
+        let (connection, workspace) = context.rows();
+        let fitting = list.len() as u64;
+        page = contact_search::list(connection, workspace, filter, order, after.as_ref(), fitting).await?;
+    }
+    Ok(list.led_on(page, context.position))
 }
 
 /// Shows rows, with what stands in other tables; of those only what is to be shown.
