@@ -61,8 +61,8 @@ async fn every_follower_is_told_each_event_once_whether_it_keeps_up_or_not() {
     let tags = EventFilter { types: ["TagCreated"].into(), ..EventFilter::default() };
     let mut tags = program.app.follow(workspace, tags, Some(0)).await.expect("readable");
     // More events than are kept for followers.
-    let last = head + 1_500;
-    let (told, ()) = tokio::join!(positions_until(&mut keeping_up, last), write(&program, "tag", |n| n < 1_500));
+    let last = head + 5_000;
+    let (told, ()) = tokio::join!(positions_until(&mut keeping_up, last), write(&program, "tag", |n| n < 5_000));
     assert_eq!(told, (head + 1..=last).collect::<Vec<_>>());
     assert_eq!(positions_until(&mut falling_behind, last).await, (1..=last).collect::<Vec<_>>());
     assert_eq!(positions_until(&mut tags, last).await, (head + 1..=last).collect::<Vec<_>>());

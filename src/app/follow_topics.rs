@@ -19,8 +19,12 @@ use super::following::Batch;
 use crate::event_log::EventLog;
 use crate::event_log::append::LogEntry;
 
-/// Events that are given out at once, and read from the log at once.
-pub(super) const PAGE: usize = 500;
+/// Events that are given out at once. Pages follow one another without a rest while there are more.
+const PAGE: usize = 2_000;
+/// The most events that one group keeps.
+const KEPT_BY_ONE: usize = 4_096;
+/// The fewest for which every group has room.
+const KEPT_BY_EACH: usize = 32;
 /// Events that the groups of one workspace keep together.
 const KEPT: usize = 8_192;
 /// After it woke followers the task rests this long for each of them: a thousand are told ten times a second of what was committed
@@ -143,7 +147,9 @@ impl Follows {
                 Ok(page) if page.is_empty() => None,
                 Ok(page) => {
                     let woken = u32::try_from(topic.give(&page)).unwrap_or(u32::MAX);
-                    Some(REST_PER_FOLLOWER.saturating_mul(woken).min(REST_MAX))
+                    let rest = REST_PER_FOLLOWER.saturating_mul(woken).min(REST_MAX);
+                    // Followers must not fall further and further behind writers who are faster than a page in each rest.
+                    Some(if page.len() < PAGE { rest } else { Duration::ZERO })
                 }
                 Err(error) if self.stop.is_cancelled() => {
                     tracing::debug!(%error, "followers are told nothing more: the program ends");
@@ -200,7 +206,7 @@ impl Topic {
             }
         }
         let number: usize = groups.values().map(Vec::len).sum();
-        let share = (KEPT / number.max(1)).clamp(32, 1_024);
+        let share = (KEPT / number.max(1)).clamp(KEPT_BY_EACH, KEPT_BY_ONE);
         let mut woken = 0;
         for ((key, place), events) in wanted {
             let Some(group) = groups.get(&key).and_then(|groups| groups.get(place)) else { continue };

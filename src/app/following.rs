@@ -12,11 +12,13 @@ use tokio::sync::watch;
 
 use super::App;
 use super::event_filter::EventFilter;
-use super::follow_topics::{Follows, Group, PAGE, Topic, lock};
+use super::follow_topics::{Follows, Group, Topic, lock};
 use crate::event_log::append::{LogEntry, LogError};
 use crate::event_log::store::EventRange;
 use crate::problem::Problem;
 
+/// Events that are read from the log at once.
+const PAGE: usize = 500;
 /// After so many pages without an event that fits, a follower is told how far it is.
 const PAGES_PASSED: usize = 10;
 

@@ -94,6 +94,8 @@ impl Server {
         if tokio::time::timeout(DRAIN_TIME, calls).await.is_err() {
             tracing::warn!("calls were still running when the time to stop was over");
         }
+        // Whoever listens is told that this is the end, instead of being cut off.
+        self.calls.reads_end().cancel();
         // A call counts as ended a moment before its answer is in its stream, and ending a stream drops what is not written.
         tokio::time::sleep(DRAIN_ANSWERS).await;
         self.streams_end.cancel();

@@ -12,7 +12,7 @@ use rmcp::model::{
     ResourceUpdatedNotificationParam, ServerNotification, SubscribeRequestParams, SubscriptionFilter,
     UnsubscribeRequestParams,
 };
-use rmcp::service::{ClientServiceExt, NotificationContext, RunningService, ServiceError};
+use rmcp::service::{ClientServiceExt, NotificationContext, RunningService, ServiceError, SubscriptionEnd};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{ClientHandler, ClientLifecycleMode, Peer, RoleClient};
@@ -61,6 +61,12 @@ impl House {
 
     async fn tag(&self, contact: &str, tag: &str) {
         self.call("add_contact_tags", json!({"contactId": contact, "tags": [tag]})).await;
+    }
+
+    async fn no_followers(&self) {
+        while self.app.followers() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn token(&self, scopes: Vec<Scope>) -> CreatedToken {
@@ -249,6 +255,20 @@ async fn a_client_subscribes_over_streamable_http() {
 }
 
 #[tokio::test]
+async fn a_stopping_server_ends_listening_in_order() {
+    let house = House::new().await;
+    let listening = Listening::start(&house).await;
+    let client = listening.client(&house.token(Vec::new()).await, modern()).await;
+    let wanted = SubscriptionFilter::builder().resource_subscription("chatbotx://workspace").build();
+    let mut subscription = client.peer().listen(wanted).await.unwrap();
+    listening.stop.cancel();
+    let next = tokio::time::timeout(PATIENCE, subscription.next()).await.expect("listening goes on").unwrap();
+    assert!(next.is_none(), "{next:?}");
+    assert!(matches!(subscription.end(), Some(SubscriptionEnd::Graceful(_))), "{:?}", subscription.end());
+    house.app.close().await;
+}
+
+#[tokio::test]
 async fn a_client_subscribes_over_a_legacy_stream() {
     let house = House::new().await;
     let (uri, id) = house.contact("Ana").await;
@@ -357,12 +377,7 @@ async fn a_session_that_ends_leaves_no_subscription_behind() {
     client.subscribe(&uri).await.unwrap();
     assert_eq!(house.app.followers(), 1);
     client.running.cancel().await.unwrap();
-    let gone = async {
-        while house.app.followers() > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, gone).await.expect("the subscription outlived its session");
+    tokio::time::timeout(PATIENCE, house.no_followers()).await.expect("the subscription outlived its session");
     house.app.close().await;
 }
 
@@ -376,12 +391,7 @@ async fn a_token_that_ends_is_told_of_nothing_more_even_where_its_session_goes_o
     client.subscribe(&uri).await.unwrap();
     house.app.revoke_token(house.workspace, token.id).await.unwrap();
     house.tag(&id, "VIP").await;
-    let ended = async {
-        while house.app.followers() > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, ended).await.expect("the resource is followed for a revoked token");
+    tokio::time::timeout(PATIENCE, house.no_followers()).await.expect("the resource is followed for a revoked token");
     assert!(client.updates.try_recv().is_err());
     house.app.close().await;
 }
