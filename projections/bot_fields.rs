@@ -110,7 +110,7 @@ mod tests {
         let connection = reader.connection();
         let row = by_name(connection, workspace, "opening  HOURS").await.expect("a row").expect("a bot field");
         assert_eq!((row.value.clone(), row.set_at), (Some(Json("10 to 18".into())), BEGINNING + 3_000_000));
-        assert_eq!(rows::<BotField>(&given), [row.clone()]);
+        assert_eq!(rows::<BotField>(&given)[0], row);
         assert_eq!(list(connection, workspace, None, 5).await.expect("a page").items, [row]);
         given.record(workspace, id, bot_field::Event::BotFieldDeleted { name: "Opening hours".to_owned() });
         assert_eq!(rows::<BotField>(&given), []);

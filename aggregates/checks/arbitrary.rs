@@ -145,14 +145,14 @@ pub fn event() -> impl Strategy<Value = Event> {
 }
 
 fn event_named(name: &str) -> BoxedStrategy<Event> {
-    use contact::Event::{
-        ContactBlocked, ContactConsentSet, ContactCreated, ContactFieldCleared, ContactFieldSet,
-        ContactIdentityConnected, ContactNoteAdded, ContactTagsAdded, ContactTagsRemoved, ContactUnblocked,
-        ContactUpdated,
-    };
+    let known = settings_event(name).or_else(|| contact_event(name)).or_else(|| talk_event(name));
+    known.unwrap_or_else(|| panic!("random events of the name {name} are missing"))
+}
+
+fn settings_event(name: &str) -> Option<BoxedStrategy<Event>> {
     let permission = prop_oneof![Just(Permission::Full), Just(Permission::ReadOnly)];
     let scope = prop::sample::select(vec![Scope::ContactsRead, Scope::MessagesSend, Scope::EventsRead, Scope::Admin]);
-    match name {
+    Some(match name {
         "WorkspaceCreated" => (text(), text(), text())
             .prop_map(|(name, timezone, language)| {
                 workspace::Event::WorkspaceCreated { name, timezone, language }.into()
@@ -196,6 +196,17 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
                 channel_account::Event::ChannelAccountConnected { channel, name }.into()
             })
             .boxed(),
+        _ => return None,
+    })
+}
+
+fn contact_event(name: &str) -> Option<BoxedStrategy<Event>> {
+    use contact::Event::{
+        ContactBlocked, ContactConsentSet, ContactCreated, ContactFieldCleared, ContactFieldSet,
+        ContactIdentityConnected, ContactNoteAdded, ContactTagsAdded, ContactTagsRemoved, ContactUnblocked,
+        ContactUpdated,
+    };
+    Some(match name {
         "ContactCreated" => (source(), attributes(personal().boxed()), option::of(identity(personal())))
             .prop_map(|(source, attributes, identity)| ContactCreated { source, attributes, identity }.into())
             .boxed(),
@@ -223,6 +234,12 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
         "ContactIdentityConnected" => {
             identity(personal()).prop_map(|identity| ContactIdentityConnected { identity }.into()).boxed()
         }
+        _ => return None,
+    })
+}
+
+fn talk_event(name: &str) -> Option<BoxedStrategy<Event>> {
+    Some(match name {
         "ConversationStarted" => (id(), id())
             .prop_map(|(contact, account)| conversation::Event::ConversationStarted { contact, account }.into())
             .boxed(),
@@ -257,8 +274,8 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
                 .boxed()
         }
         other if other.starts_with("Flow") => flow_event_named(other),
-        other => panic!("random events of the name {other} are missing"),
-    }
+        _ => return None,
+    })
 }
 
 /// A personal text out of few, so that what is set meets what is there.
