@@ -25,7 +25,7 @@ fn the_default_list_is_within_its_budget() {
         (tokens(tool), parts, tool["name"].clone())
     };
     let mut each: Vec<_> = listed.iter().map(of).collect();
-    each.sort_by(|left, right| right.0.cmp(&left.0));
+    each.sort_by_key(|part| std::cmp::Reverse(part.0));
     let sum = tokens(&json!({"tools": listed}));
     println!("the core costs {sum} tokens: {each:?}");
     // Tools of the core that are not there yet have 500 tokens each.

@@ -26,14 +26,14 @@ const ALIKE: f64 = 0.6;
 
 /// Words that say nothing about what is wanted, in the five languages.
 const EMPTY: &str = "a an the of to in on at for with and or is are was be been do does did has have had i me my we us our you your he \
-    she it its his her him they them their this that these those there by from what how can please want would should \
+    she it its his her him they them their this that these those there by from mr mrs ms what how can please want would should \
     el la los las un una unos unas de del al a en con por para y o que se su sus lo le les me mi te es son ha han he yo como este esta \
-    ese esa esto eso cómo qué \
+    ese esa esto eso cómo qué señor señora sr sra \
     là của cho và với thì mà này đó kia tôi mình anh chị em được các những một đi rồi lại có không hãy giúp ở đã về \
     der die das den dem des ein eine einen einem einer und oder mit für von zu zum zur im in am an auf ist sind war hat haben habe ich du \
-    er sie es wir ihr mich mir ihm uns unser unsere sein seine seinen ihre diesem diesen dieser bei bitte wie dass \
+    er sie es wir ihr mich mir ihm uns unser unsere sein seine seinen ihre diesem diesen dieser bei bitte wie dass frau herr herrn \
     o a os as um uma uns umas do da dos das no na nos nas em com por para e ou que se seu sua ele ela eu esse essa este esta isso isto \
-    dele dela meu minha gente";
+    dele dela meu minha gente senhor senhora dona seu";
 
 /// A word as it was written, in lower case, and folded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

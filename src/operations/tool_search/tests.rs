@@ -88,7 +88,7 @@ fn people_are_understood_in_five_languages() {
 fn requests_that_nobody_tuned_for_are_mostly_understood_too() {
     let (found, asked, missed) = score(&requests(HELD_OUT), of_all_words());
     println!("held out: {found} of {asked}; missed: {missed:#?}");
-    assert!(found * 100 >= asked * 70, "{found} of {asked}: {missed:#?}");
+    assert!(found * 100 >= asked * 80, "{found} of {asked}: {missed:#?}");
 }
 
 #[test]
