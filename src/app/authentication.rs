@@ -71,16 +71,16 @@ impl App {
                 owner
             }
         };
-        self.token_caller(workspace, TokenId(id), &digest).await
+        self.token_caller(workspace, TokenId(id), Some(&digest)).await
     }
 
-    /// The caller that a token makes for whom shows the secret of `digest`; nothing when the token is revoked, expired or unknown, or
-    /// has another secret by now.
+    /// The caller that a token makes; nothing when it is revoked, expired or unknown. With the `digest` of a secret: for whoever shows
+    /// that secret, which may be none of the token's any more.
     async fn token_caller(
         &self,
         workspace: WorkspaceId,
         id: TokenId,
-        digest: &str,
+        digest: Option<&str>,
     ) -> Result<Option<Caller>, LogError> {
         let key = (workspace, id.0);
         let mut loaded = self.load_state::<Token>(workspace, id.0).await?;
@@ -92,9 +92,11 @@ impl App {
             self.tokens.checked.insert(key, Instant::now());
         }
         let now = self.now();
-        let Some(token) = loaded.state.downcast_ref::<Token>().filter(|token| token.opens(digest, now)) else {
-            return Ok(None);
+        let lets_in = |token: &&Token| match digest {
+            Some(digest) => token.opens(digest, now),
+            None => token.is_valid_at(now),
         };
+        let Some(token) = loaded.state.downcast_ref::<Token>().filter(lets_in) else { return Ok(None) };
         self.tokens.used(workspace, id, now);
         Ok(Some(Caller {
             workspace,
