@@ -23,7 +23,7 @@ pub(super) async fn workspaces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>,
         // The others work on; `log verify` counts it as damage. Said once: every command asks for the workspaces.
         static SAID: std::sync::Once = std::sync::Once::new();
         SAID.call_once(|| {
-            tracing::error!(heads = found.malformed, "the log has heads whose workspace has no valid id")
+            tracing::error!(heads = found.malformed, "the log has heads whose workspace has no valid id");
         });
     }
     Ok(found.workspaces)
