@@ -147,7 +147,7 @@ async fn a_damaged_log_is_told() {
     for (sql, check, part) in [
         ("update events set payload = x'7b7d' where position = 2", "log verify", "was changed at 2"),
         ("update heads set frontier = x'00'", "log verify", "malformed"),
-        ("insert into heads values (x'00', 1, 1, x'')", "event log", "1 rows belong to workspaces"),
+        ("insert into heads values (x'00', 1, 1, x'')", "event log", "rows that belong to no workspace"),
         ("update _sqlx_migrations set version = 9999", "event log", "not known to this version"),
     ] {
         let folder = sound().await;

@@ -144,21 +144,27 @@ pub fn event() -> impl Strategy<Value = Event> {
     prop::sample::select(Event::names().collect::<Vec<_>>()).prop_flat_map(|(_, name)| event_named(name))
 }
 
+fn permission() -> impl Strategy<Value = Permission> {
+    prop_oneof![Just(Permission::Full), Just(Permission::ReadOnly)]
+}
+
+fn scope() -> impl Strategy<Value = Scope> {
+    prop::sample::select(vec![Scope::ContactsRead, Scope::MessagesSend, Scope::EventsRead, Scope::Admin])
+}
+
 fn event_named(name: &str) -> BoxedStrategy<Event> {
     let known = settings_event(name).or_else(|| contact_event(name)).or_else(|| talk_event(name));
     known.unwrap_or_else(|| panic!("random events of the name {name} are missing"))
 }
 
 fn settings_event(name: &str) -> Option<BoxedStrategy<Event>> {
-    let permission = prop_oneof![Just(Permission::Full), Just(Permission::ReadOnly)];
-    let scope = prop::sample::select(vec![Scope::ContactsRead, Scope::MessagesSend, Scope::EventsRead, Scope::Admin]);
     Some(match name {
         "WorkspaceCreated" => (text(), text(), text())
             .prop_map(|(name, timezone, language)| {
                 workspace::Event::WorkspaceCreated { name, timezone, language }.into()
             })
             .boxed(),
-        "TokenCreated" => (text(), text(), permission, vec(scope, 0..4), option::of(any::<i64>()))
+        "TokenCreated" => (text(), text(), permission(), vec(scope(), 0..4), option::of(any::<i64>()))
             .prop_map(|(name, digest, permission, scopes, expires_at)| {
                 token::Event::TokenCreated { name, digest, permission, scopes, expires_at }.into()
             })

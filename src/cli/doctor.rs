@@ -45,7 +45,7 @@ fn told(findings: &[Finding]) -> String {
         }
     }
     let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
-    lines.push(format!("{} problems, {} warnings", count(Level::Problem), count(Level::Warning)));
+    lines.push(format!("problems: {}, warnings: {}", count(Level::Problem), count(Level::Warning)));
     lines.join("\n")
 }
 
@@ -64,7 +64,7 @@ mod tests {
         let findings = [finding(Level::Ok, "clock", None), finding(Level::Problem, "master key", Some("mend it"))];
         assert_eq!(
             told(&findings),
-            "ok       clock       seen\nPROBLEM  master key  seen\n                     -> mend it\n1 problems, 0 warnings"
+            "ok       clock       seen\nPROBLEM  master key  seen\n                     -> mend it\nproblems: 1, warnings: 0"
         );
     }
 }

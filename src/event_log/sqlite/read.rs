@@ -20,8 +20,11 @@ pub(super) async fn workspaces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>,
         sqlx::query_as("select workspace from heads order by workspace").fetch_all(readers).await?;
     let found = told_apart(rows);
     if found.malformed > 0 {
-        // The others work on; `log verify` counts it as damage.
-        tracing::error!(heads = found.malformed, "the log has heads whose workspace has no valid id");
+        // The others work on; `log verify` counts it as damage. Said once: every command asks for the workspaces.
+        static SAID: std::sync::Once = std::sync::Once::new();
+        SAID.call_once(|| {
+            tracing::error!(heads = found.malformed, "the log has heads whose workspace has no valid id");
+        });
     }
     Ok(found.workspaces)
 }

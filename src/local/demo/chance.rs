@@ -1,6 +1,6 @@
 //! Lots that are drawn alike from the same seed, on every machine and in every version.
 
-/// A source of lots (SplitMix64).
+/// A source of lots (`SplitMix64`).
 pub(super) struct Chance(u64);
 
 impl Chance {

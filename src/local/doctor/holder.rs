@@ -17,7 +17,7 @@ const CHECK: &str = "holder";
 /// How long a holder may take to answer at its socket.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it may take to look at its databases; a whole log is verified for as long as that takes.
-const EXAMINATION: Duration = Duration::from_secs(60);
+const EXAMINATION: Duration = Duration::from_mins(5);
 
 /// Who holds the folder.
 pub(super) enum State {

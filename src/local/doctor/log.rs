@@ -109,7 +109,7 @@ pub(super) async fn check(log: &EventLog, clock: &dyn Clock, full: bool) -> Vec<
     };
     let mut findings = Vec::new();
     if traces.malformed > 0 {
-        let what = format!("{} rows belong to workspaces whose ids are none", traces.malformed);
+        let what = format!("rows that belong to no workspace, since its id is malformed: {}", traces.malformed);
         findings.push(Finding::problem("event log", what, "somebody changed the file: see chatbotx log verify"));
     }
     if traces.workspaces.is_empty() {
@@ -186,20 +186,20 @@ fn judged(workspace: WorkspaceId, tokens: &[(TokenId, Token)], used: &BTreeSet<T
     let in_use: Vec<_> = tokens.iter().filter(|(_, token)| !token.revoked).collect();
     for (id, token) in &in_use {
         if token.expires_at.is_some_and(|end| end <= now) {
-            let what = format!("{id} of {workspace} has expired");
+            let what = format!("\"{}\" ({id}) of {workspace} has expired", token.name);
             findings.push(Finding::warning(
                 check,
                 what,
                 format!("make another, or end it: chatbotx token revoke {id}"),
             ));
         } else if !used.contains(id) {
-            let what = format!("{id} of {workspace} was never used");
+            let what = format!("\"{}\" ({id}) of {workspace} was never used", token.name);
             let mend = format!("connect the assistant it is for, or end it: chatbotx token revoke {id}");
             findings.push(Finding::warning(check, what, mend));
         }
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(check, format!("{} of {workspace} are in use", in_use.len())));
+        findings.push(Finding::ok(check, format!("of {workspace}, in use: {}", in_use.len())));
     }
     findings
 }
