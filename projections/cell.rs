@@ -6,7 +6,8 @@ use aggregates::Personal;
 use aggregates::channel_account::Channel;
 use aggregates::field_value::FieldType;
 use aggregates::ids::{
-    AccountId, ContactId, ConversationId, FieldId, FlowId, MessageId, NoteId, RunId, TagId, TokenId, WorkspaceId,
+    AccountId, BotFieldId, ContactId, ConversationId, FieldId, FlowId, MessageId, NoteId, RunId, TagId, TokenId,
+    WorkspaceId,
 };
 use aggregates::message::Status;
 use aggregates::metadata::ActorKind;
@@ -143,6 +144,7 @@ macro_rules! id_columns {
 }
 
 id_columns!(
+    BotFieldId,
     WorkspaceId,
     TokenId,
     ContactId,

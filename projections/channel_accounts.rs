@@ -7,13 +7,13 @@ use aggregates::folding::fold;
 use aggregates::ids::{AccountId, WorkspaceId};
 use aggregates::{Event, Recorded};
 
-use crate::cursor::{Cursor, Key, Order};
+use crate::cursor::Cursor;
 use crate::database::{Connection, Error};
-use crate::listing::{Listed, Page, one_of};
-use crate::near_miss::{self, Named, Near};
+use crate::listing::Page;
+use crate::near_miss::{self, named_row};
 use crate::rows::Rows;
 use crate::sql::Sql;
-use crate::table::{Poison, Projection, Table, table};
+use crate::table::{Poison, Projection, table};
 
 table! {
     /// A channel account.
@@ -53,27 +53,9 @@ impl Projection for ChannelAccount {
     }
 }
 
-impl Listed for ChannelAccount {
-    fn place(&self, _: Order) -> (Key, String) {
-        near_miss::place(self)
-    }
-}
+named_row!(ChannelAccount, AccountId);
 
-impl Named for ChannelAccount {
-    fn id_text(&self) -> String {
-        self.id.to_string()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn folded(&self) -> &str {
-        &self.folded
-    }
-}
-
-/// A page by name ([`Order::Label`]), of one channel or of all.
+/// A page by name ([`Order::Label`](crate::Order::Label)), of one channel or of all.
 ///
 /// # Errors
 /// When the database fails.
@@ -89,20 +71,6 @@ pub async fn list(
     near_miss::list(connection, workspace, filters, after, limit).await
 }
 
-/// Those of `ids` that exist, by id.
-///
-/// # Errors
-/// When the database fails.
-pub async fn by_ids(
-    connection: &mut Connection,
-    workspace: WorkspaceId,
-    ids: &[AccountId],
-) -> Result<Vec<ChannelAccount>, Error> {
-    let select = format!("select {} from channel_accounts v where v.workspace = ", ChannelAccount::columns("v"));
-    let sql = Sql::new(select).bind(&workspace).push(" and ").append(one_of("v.id", ids));
-    sql.push(" order by v.id").rows(connection).await
-}
-
 /// The accounts of that name on any channel, without regard to case and marks.
 ///
 /// # Errors
@@ -113,14 +81,6 @@ pub async fn by_name(
     name: &str,
 ) -> Result<Vec<ChannelAccount>, Error> {
     near_miss::by_name(connection, workspace, name).await
-}
-
-/// Up to 5 accounts whose names come close to `name`, the closest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn near(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Vec<Near>, Error> {
-    near_miss::near::<ChannelAccount>(connection, workspace, name).await
 }
 
 #[cfg(test)]

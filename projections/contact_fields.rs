@@ -6,13 +6,13 @@ use aggregates::field_value::FieldType;
 use aggregates::filter::comparable_column;
 use aggregates::ids::{ContactId, FieldId, WorkspaceId};
 use aggregates::metadata::ActorKind;
-use aggregates::{Event, Recorded, contact};
+use aggregates::{Event, Recorded, contact, custom_field};
 use serde_json::Value;
 
 use crate::cell::{Json, decode};
 use crate::database::{Connection, Error};
 use crate::listing::one_of;
-use crate::rows::Rows;
+use crate::rows::{Rows, Sweep};
 use crate::sql::Sql;
 use crate::table::{Actor, Poison, Projection, Table, table};
 
@@ -68,6 +68,10 @@ impl Projection for ContactField {
                 actor_id: event.metadata.actor.id.clone(),
             }),
             Event::Contact(contact::Event::ContactFieldCleared { field }) => rows.remove((workspace, contact, *field)),
+            Event::CustomField(custom_field::Event::CustomFieldDeleted { .. }) => {
+                let field = FieldId(event.stream_id);
+                rows.remove_all(Sweep::of("workspace", &workspace).and("field", &field));
+            }
             _ => {}
         }
         Ok(())
@@ -140,5 +144,27 @@ mod tests {
         assert_eq!(shown[0].field.value, Some(Json(42.into())));
         assert_eq!(shown[1].field.value, None, "what was erased is nothing");
         assert_eq!(shown[1].field.actor().id, "local");
+    }
+
+    #[test]
+    fn values_go_one_by_one_or_with_their_field() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let fields = [given.field(workspace, "Size", FieldType::Text), given.field(workspace, "Plan", FieldType::Text)];
+        for name in ["Ana", "Bo"] {
+            let contact = given.contact(workspace, person(name, "", "", ""), None);
+            for field in fields {
+                let value = FieldValue::Text(name.to_owned()).into();
+                given.record(workspace, contact, contact::Event::ContactFieldSet { field, value });
+            }
+            if name == "Ana" {
+                given.record(workspace, contact, contact::Event::ContactFieldCleared { field: fields[0] });
+            }
+        }
+        assert_eq!(rows::<ContactField>(&given).len(), 3);
+        let deleted = custom_field::Event::CustomFieldDeleted { name: "Plan".to_owned() };
+        given.record(workspace, fields[1], deleted);
+        let left: Vec<FieldId> = rows::<ContactField>(&given).into_iter().map(|row| row.field).collect();
+        assert_eq!(left, [fields[0]]);
     }
 }

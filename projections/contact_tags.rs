@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use aggregates::ids::{ContactId, TagId, WorkspaceId};
 use aggregates::metadata::ActorKind;
-use aggregates::{Event, Recorded, contact};
+use aggregates::{Event, Recorded, contact, tag};
 
 use crate::cell::decode;
 use crate::database::{Connection, Error};
 use crate::listing::one_of;
-use crate::rows::Rows;
+use crate::rows::{Rows, Sweep};
 use crate::sql::Sql;
 use crate::table::{Actor, Poison, Projection, Table, table};
 
@@ -65,6 +65,10 @@ impl Projection for ContactTag {
             Event::Contact(contact::Event::ContactTagsRemoved { tags }) => {
                 tags.iter().for_each(|tag| rows.remove((workspace, contact, *tag)));
             }
+            Event::Tag(tag::Event::TagDeleted { .. }) => {
+                let tag = TagId(event.stream_id);
+                rows.remove_all(Sweep::of("workspace", &workspace).and("tag", &tag));
+            }
             _ => {}
         }
         Ok(())
@@ -103,7 +107,7 @@ pub async fn of_contacts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::given::{Given, folded, person, rows};
+    use crate::given::{Given, empty, ends, folded, person, rows};
 
     #[tokio::test]
     async fn the_tags_of_several_contacts_are_read_at_once() {
@@ -123,5 +127,45 @@ mod tests {
             shown.iter().map(|shown| (shown.tag.contact, shown.name.as_str())).collect();
         assert_eq!(names, [(ana, "New"), (ana, "VIP")]);
         assert_eq!(shown[0].tag.actor().kind, ActorKind::Local);
+    }
+
+    #[tokio::test]
+    async fn a_deleted_tag_leaves_every_contact_of_its_workspace_loaded_or_not() {
+        let mut given = Given::default();
+        let (workspace, elsewhere) = (given.workspace("Acme"), given.workspace("Beta"));
+        let (vip, new) = (given.tag(workspace, "VIP"), given.tag(workspace, "New"));
+        let contacts: Vec<ContactId> =
+            (0..3).map(|_| given.contact(workspace, person("Ana", "", "", ""), None)).collect();
+        contacts.iter().for_each(|contact| given.tagged(workspace, *contact, &[vip, new]));
+        // The same id in another workspace is another tag.
+        given.tagged(elsewhere, contacts[0], &[vip]);
+        let before = given.events.len();
+        given.tagged(workspace, contacts[1], &[vip]);
+        given.record(workspace, vip, tag::Event::TagDeleted { name: "VIP".to_owned() });
+        let left: Vec<(WorkspaceId, TagId)> =
+            rows::<ContactTag>(&given).into_iter().map(|row| (row.workspace, row.tag)).collect();
+        assert_eq!(left, [(workspace, new), (workspace, new), (workspace, new), (elsewhere, vip)]);
+        // In the database: rows of an earlier page, rows of this page, and one that came after.
+        given.tagged(workspace, contacts[2], &[vip]);
+        let tables = empty().await;
+        for page in [&given.events[..before], &given.events[before..]] {
+            tables.fold(page, &ends(page)).await.expect("a page");
+        }
+        let at_once = folded(&given).await;
+        assert_eq!(tables.dump().await.expect("a dump"), at_once.dump().await.expect("a dump"));
+        let stored = tables.dump().await.expect("a dump");
+        let (_, stored) = stored.iter().find(|(name, _)| *name == "contact_tags").expect("a table");
+        assert_eq!((stored.len(), rows::<ContactTag>(&given).len()), (5, 5));
+    }
+
+    #[tokio::test]
+    async fn the_rows_of_a_tag_and_of_a_field_are_found_by_an_index() {
+        let tables = empty().await;
+        let mut reader = tables.read().await.expect("a reader");
+        for (table, column) in [("contact_tags", "tag"), ("contact_fields", "field")] {
+            let sql = format!("select 1 from {table} where true and workspace = '' and {column} = ''");
+            let plan = Sql::new(sql).plan(reader.connection()).await;
+            assert!(plan.contains("SEARCH") && plan.contains(&format!("{column}=?")), "{plan}");
+        }
     }
 }

@@ -36,7 +36,7 @@ pub enum Order {
 /// A sort key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Key {
+pub enum Key {
     Integer(i64),
     Text(String),
 }

@@ -7,13 +7,9 @@ use aggregates::folding::fold;
 use aggregates::ids::{FieldId, WorkspaceId};
 use aggregates::{Event, Recorded, custom_field};
 
-use crate::cursor::{Cursor, Key, Order};
-use crate::database::{Connection, Error};
-use crate::listing::{Listed, Page, one_of};
-use crate::near_miss::{self, Named, Near};
+use crate::near_miss::named;
 use crate::rows::Rows;
-use crate::sql::Sql;
-use crate::table::{Poison, Projection, Table, table};
+use crate::table::{Poison, Projection, table};
 
 table! {
     /// A custom field's definition.
@@ -38,92 +34,41 @@ table! {
 }
 
 impl Projection for CustomField {
-    fn touched(_: &Recorded, _: &mut BTreeSet<Self::Key>) {}
+    fn touched(event: &Recorded, keys: &mut BTreeSet<Self::Key>) {
+        if matches!(event.event, Event::CustomField(custom_field::Event::CustomFieldUpdated { .. })) {
+            keys.insert((event.workspace, FieldId(event.stream_id)));
+        }
+    }
 
     fn apply(rows: &mut Rows<Self>, event: &Recorded) -> Result<(), Poison> {
-        if let Event::CustomField(custom_field::Event::CustomFieldCreated { name, field_type, description }) =
-            &event.event
-        {
-            rows.insert(Self {
+        let Event::CustomField(own) = &event.event else { return Ok(()) };
+        let key = (event.workspace, FieldId(event.stream_id));
+        match own {
+            custom_field::Event::CustomFieldCreated { name, field_type, description } => rows.insert(Self {
                 workspace: event.workspace,
-                id: FieldId(event.stream_id),
+                id: key.1,
                 name: name.clone(),
                 folded: fold(name),
                 field_type: *field_type,
                 description: description.clone(),
                 created_at: event.recorded_at,
-            });
+            }),
+            custom_field::Event::CustomFieldUpdated { name, description, .. } => {
+                let row = rows.get_mut(&key).ok_or(Poison("the custom field did not begin"))?;
+                if let Some(name) = name {
+                    (row.name, row.folded) = (name.clone(), fold(name));
+                }
+                if let Some(description) = description {
+                    row.description = Some(description.clone()).filter(|text| !text.is_empty());
+                }
+            }
+            custom_field::Event::CustomFieldDeleted { .. } => rows.remove(key),
         }
         Ok(())
     }
 }
 
-impl Listed for CustomField {
-    fn place(&self, _: Order) -> (Key, String) {
-        near_miss::place(self)
-    }
-}
-
-impl Named for CustomField {
-    fn id_text(&self) -> String {
-        self.id.to_string()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn folded(&self) -> &str {
-        &self.folded
-    }
-}
-
-/// A page by name ([`Order::Label`]).
-///
-/// # Errors
-/// When the database fails.
-pub async fn list(
-    connection: &mut Connection,
-    workspace: WorkspaceId,
-    after: Option<&Cursor>,
-    limit: u64,
-) -> Result<Page<CustomField>, Error> {
-    near_miss::list(connection, workspace, Vec::new(), after, limit).await
-}
-
-/// Those of `ids` that exist, by id.
-///
-/// # Errors
-/// When the database fails.
-pub async fn by_ids(
-    connection: &mut Connection,
-    workspace: WorkspaceId,
-    ids: &[FieldId],
-) -> Result<Vec<CustomField>, Error> {
-    let select = format!("select {} from custom_fields v where v.workspace = ", CustomField::columns("v"));
-    let sql = Sql::new(select).bind(&workspace).push(" and ").append(one_of("v.id", ids));
-    sql.push(" order by v.id").rows(connection).await
-}
-
-/// The field of that name, without regard to case and marks.
-///
-/// # Errors
-/// When the database fails.
-pub async fn by_name(
-    connection: &mut Connection,
-    workspace: WorkspaceId,
-    name: &str,
-) -> Result<Option<CustomField>, Error> {
-    Ok(near_miss::by_name(connection, workspace, name).await?.into_iter().next())
-}
-
-/// Up to 5 fields whose names come close to `name`, the closest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn near(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Vec<Near>, Error> {
-    near_miss::near::<CustomField>(connection, workspace, name).await
-}
+named!(CustomField, FieldId);
 
 #[cfg(test)]
 mod tests {
@@ -147,5 +92,25 @@ mod tests {
         assert_eq!(by_ids(connection, workspace, &[size]).await.expect("rows"), [named]);
         let close = near(connection, workspace, "birthdy").await.expect("candidates");
         assert_eq!(close[0].id, birthday.to_string());
+    }
+
+    #[test]
+    fn a_field_shows_its_last_name_and_description_until_it_is_deleted() {
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        let size = given.field(workspace, "Size", FieldType::Number);
+        let updated = |name: Option<&str>, description: Option<&str>| custom_field::Event::CustomFieldUpdated {
+            name: name.map(str::to_owned),
+            previous_name: name.map(|_| "Size".to_owned()),
+            description: description.map(str::to_owned),
+        };
+        given.record(workspace, size, updated(Some("Shoes"), Some("of feet")));
+        let shown = rows::<CustomField>(&given).remove(0);
+        assert_eq!((shown.name.as_str(), shown.folded.as_str()), ("Shoes", "shoes"));
+        assert_eq!(shown.description.as_deref(), Some("of feet"));
+        given.record(workspace, size, updated(None, Some("")));
+        assert_eq!(rows::<CustomField>(&given)[0].description, None);
+        given.record(workspace, size, custom_field::Event::CustomFieldDeleted { name: "Shoes".to_owned() });
+        assert_eq!(rows::<CustomField>(&given), []);
     }
 }

@@ -8,10 +8,8 @@ use aggregates::folding::fold;
 use aggregates::ids::{FlowId, WorkspaceId};
 use aggregates::{Event, Recorded, flow};
 
-use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
-use crate::listing::{Listed, Page, one_of};
-use crate::near_miss::{self, Named, Near};
+use crate::near_miss::named;
 use crate::rows::Rows;
 use crate::sql::Sql;
 use crate::table::{Poison, Projection, Table, table};
@@ -110,63 +108,7 @@ impl Projection for Flow {
     }
 }
 
-impl Listed for Flow {
-    fn place(&self, _: Order) -> (Key, String) {
-        near_miss::place(self)
-    }
-}
-
-impl Named for Flow {
-    fn id_text(&self) -> String {
-        self.id.to_string()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn folded(&self) -> &str {
-        &self.folded
-    }
-}
-
-/// A page by name ([`Order::Label`]).
-///
-/// # Errors
-/// When the database fails.
-pub async fn list(
-    connection: &mut Connection,
-    workspace: WorkspaceId,
-    after: Option<&Cursor>,
-    limit: u64,
-) -> Result<Page<Flow>, Error> {
-    near_miss::list(connection, workspace, Vec::new(), after, limit).await
-}
-
-/// Those of `ids` that exist, by id.
-///
-/// # Errors
-/// When the database fails.
-pub async fn by_ids(connection: &mut Connection, workspace: WorkspaceId, ids: &[FlowId]) -> Result<Vec<Flow>, Error> {
-    let sql = Sql::new(format!("select {} from flows v where v.workspace = ", Flow::columns("v"))).bind(&workspace);
-    sql.push(" and ").append(one_of("v.id", ids)).push(" order by v.id").rows(connection).await
-}
-
-/// The flow whose draft has that name, without regard to case and marks.
-///
-/// # Errors
-/// When the database fails.
-pub async fn by_name(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Option<Flow>, Error> {
-    Ok(near_miss::by_name(connection, workspace, name).await?.into_iter().next())
-}
-
-/// Up to 5 flows whose names come close to `name`, the closest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn near(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Vec<Near>, Error> {
-    near_miss::near::<Flow>(connection, workspace, name).await
-}
+named!(Flow, FlowId);
 
 /// All flows that can start now, the oldest first.
 ///
@@ -234,7 +176,8 @@ mod tests {
         assert_eq!(by_ids(connection, workspace, &ids).await.expect("rows").len(), 2);
         let named = by_name(connection, workspace, "arger").await.expect("a row").expect("a flow");
         assert_eq!(named.id, ids[1]);
-        assert_eq!(near(connection, workspace, "welcom").await.expect("candidates").len(), 1);
+        let close = crate::near_miss::near::<Flow>(connection, workspace, "welcom").await.expect("candidates");
+        assert_eq!(close.len(), 1);
         let can_start = published(connection, workspace).await.expect("rows");
         assert_eq!(can_start.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0]]);
     }

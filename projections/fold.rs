@@ -157,6 +157,7 @@ tables! {
     channel_accounts: crate::channel_accounts::ChannelAccount,
     tags: crate::tags::Tag,
     custom_fields: crate::custom_fields::CustomField,
+    bot_fields: crate::bot_fields::BotField,
     tokens: crate::tokens::Token,
     contacts: crate::contacts::Contact,
     contact_identities: crate::contact_identities::ContactIdentity,

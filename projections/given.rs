@@ -236,6 +236,7 @@ fn fold_in_pages<T: Projection>(events: &[Arc<Recorded>], size: usize) -> Vec<T>
         for event in page {
             assert!(T::apply(&mut rows, event).is_ok(), "{} takes every event", T::NAME);
         }
+        stored.retain(|_, row| !rows.sweeps_away(row));
         for (key, row) in rows.changes() {
             match row {
                 Some(row) => stored.insert(key, row),

@@ -3,6 +3,7 @@
 //! [`ReadTables`] folds pages of events into the tables, with the checkpoint in the same transaction, and gives a [`Reader`] whose
 //! rows and checkpoint agree. Every query takes the reader's connection first and the workspace second.
 
+pub mod bot_fields;
 mod cell;
 pub mod channel_accounts;
 mod checkpoint;
@@ -30,7 +31,7 @@ mod fold;
 mod listing;
 pub mod message_search;
 pub mod messages;
-mod near_miss;
+pub mod near_miss;
 mod read_tables;
 mod reader;
 mod rows;
@@ -53,7 +54,7 @@ pub use checkpoint::{Checkpoint, GROUP, VERSION};
 pub use cursor::{Cursor, InvalidCursor, Order};
 pub use fold::{FoldError, TABLES};
 pub use listing::{Count, Page};
-pub use near_miss::Near;
+pub use near_miss::{Named, Near};
 pub use read_tables::{OpenError, ReadTables};
 pub use reader::Reader;
 pub use table::Actor;

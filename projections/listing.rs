@@ -55,7 +55,7 @@ impl std::fmt::Display for Count {
 }
 
 /// A row that a list can go on behind.
-pub(crate) trait Listed: Table {
+pub trait Listed: Table {
     /// The row's sort key in `order`, and its id.
     fn place(&self, order: Order) -> (Key, String);
 }

@@ -11,7 +11,7 @@ use aggregates::conversation::Owner;
 use aggregates::field_value::{FieldType, FieldValue};
 use aggregates::ids::{AccountId, ContactId, ConversationId, FieldId, MessageId, NoteId, TagId, WorkspaceId};
 use aggregates::message::{self, OutboundMessage};
-use aggregates::{Personal, conversation};
+use aggregates::{Personal, conversation, custom_field, tag};
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
 use crate::given::{Given, empty, ends, person, visitor};
@@ -55,6 +55,7 @@ impl Story {
     fn go_on(&mut self, given: &mut Given, (what, who, which, how): Step) {
         let workspace = self.workspace;
         match what % 11 {
+            0 if how.is_multiple_of(5) && !self.tags.is_empty() => self.end(given, which, how),
             0 => self.tags.push(given.tag(workspace, &format!("tag {}", self.tags.len()))),
             1 => {
                 let attributes = person(NAMES[usize::from(which) % NAMES.len()], "", "", "");
@@ -75,6 +76,26 @@ impl Story {
                 let with = (*contact, *conversation, self.account);
                 self.flows.run(given, workspace, with, (which, how));
             }
+        }
+    }
+
+    /// A tag or the values of a field go from every contact, or a tag gets another name.
+    fn end(&mut self, given: &mut Given, which: u8, how: u8) {
+        let place = usize::from(which) % self.tags.len();
+        let name = || NAMES[usize::from(which) % NAMES.len()].to_owned();
+        if how.is_multiple_of(2) {
+            let tag = self.tags[place];
+            given.record(self.workspace, tag, tag::Event::TagRenamed { name: name(), previous: name() });
+        } else if how.is_multiple_of(3) {
+            // Its id stays in use: what is set afterwards is a value of nothing, and has to stand in both tables alike.
+            let field = self.fields[usize::from(which) % 2];
+            given.record(self.workspace, field, custom_field::Event::CustomFieldDeleted { name: name() });
+        } else {
+            let tag = self.tags.swap_remove(place);
+            self.contacts.iter_mut().for_each(|(_, carried)| {
+                carried.remove(&tag);
+            });
+            given.record(self.workspace, tag, tag::Event::TagDeleted { name: name() });
         }
     }
 

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{AssertSqlSafe, Executor as _};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Column};
 use crate::database::{Arguments, Connection, Error};
 use crate::dialect::BULK_PLACEHOLDER;
+use crate::sql::Sql;
 use crate::table::Table;
 
 /// How many rows one statement takes, from the largest.
@@ -19,14 +20,48 @@ struct Slot<T> {
     changed: bool,
 }
 
+/// Values that columns have in rows that go all at once, however many there are and whether they are loaded or not.
+#[derive(Clone, Debug)]
+pub struct Sweep(Vec<(&'static str, Cell)>);
+
+impl Sweep {
+    /// The rows in which `column` has `value`.
+    pub fn of(column: &'static str, value: &impl Column) -> Self {
+        Self(vec![(column, value.to_cell())])
+    }
+
+    /// Those of them in which `column` has `value`.
+    pub fn and(mut self, column: &'static str, value: &impl Column) -> Self {
+        self.0.push((column, value.to_cell()));
+        self
+    }
+
+    fn takes<T: Table>(&self, row: &T) -> bool {
+        let cells = row.cells();
+        let has = |(column, value): &(&str, Cell)| {
+            T::COLUMNS.iter().position(|name| name == column).and_then(|place| cells.get(place)) == Some(value)
+        };
+        self.0.iter().all(has)
+    }
+
+    fn statement<T: Table>(self) -> Sql {
+        let mut sql = Sql::new(format!("delete from {} where true", T::NAME));
+        for (column, value) in self.0 {
+            sql = sql.push(format!(" and {column} = ")).bind_cell(value);
+        }
+        sql
+    }
+}
+
 /// Rows by key, with what was changed.
 pub struct Rows<T: Table> {
     slots: BTreeMap<T::Key, Slot<T>>,
+    sweeps: Vec<Sweep>,
 }
 
 impl<T: Table> Default for Rows<T> {
     fn default() -> Self {
-        Self { slots: BTreeMap::new() }
+        Self { slots: BTreeMap::new(), sweeps: Vec::new() }
     }
 }
 
@@ -47,6 +82,16 @@ impl<T: Table> Rows<T> {
     /// Takes the row under `key` out.
     pub fn remove(&mut self, key: T::Key) {
         self.slots.insert(key, Slot { row: None, changed: true });
+    }
+
+    /// Takes out every row that `sweep` describes, those that this page has not loaded among them. What is inserted later stays.
+    pub fn remove_all(&mut self, sweep: Sweep) {
+        for slot in self.slots.values_mut() {
+            if slot.row.as_ref().is_some_and(|row| sweep.takes(row)) {
+                *slot = Slot { row: None, changed: true };
+            }
+        }
+        self.sweeps.push(sweep);
     }
 
     /// Loads the rows under `keys`.
@@ -73,7 +118,7 @@ impl<T: Table> Rows<T> {
         for key in wanted {
             slots.entry(key).or_insert(Slot { row: None, changed: false });
         }
-        Ok(Self { slots })
+        Ok(Self { slots, sweeps: Vec::new() })
     }
 
     /// What was changed, by key: the row, or nothing where it was taken out.
@@ -85,11 +130,21 @@ impl<T: Table> Rows<T> {
     #[cfg(test)]
     pub(crate) fn of(stored: &BTreeMap<T::Key, T>, keys: BTreeSet<T::Key>) -> Self {
         let slot = |key: T::Key| (key.clone(), Slot { row: stored.get(&key).cloned(), changed: false });
-        Self { slots: keys.into_iter().map(slot).collect() }
+        Self { slots: keys.into_iter().map(slot).collect(), sweeps: Vec::new() }
+    }
+
+    /// Whether a stored row goes before the changes are written.
+    #[cfg(test)]
+    pub(crate) fn sweeps_away(&self, row: &T) -> bool {
+        self.sweeps.iter().any(|sweep| sweep.takes(row))
     }
 
     /// Writes what was changed.
-    pub(crate) async fn write(self, connection: &mut Connection) -> Result<(), Error> {
+    pub(crate) async fn write(mut self, connection: &mut Connection) -> Result<(), Error> {
+        // First, so that they meet the rows of before this page: what they took of its own is marked as removed already.
+        for sweep in std::mem::take(&mut self.sweeps) {
+            sweep.statement::<T>().raw(connection).await?;
+        }
         let mut upserts: Vec<T> = Vec::new();
         let mut removed: Vec<T::Key> = Vec::new();
         for (key, row) in self.changes() {

@@ -6,13 +6,9 @@ use aggregates::folding::fold;
 use aggregates::ids::{TagId, WorkspaceId};
 use aggregates::{Event, Recorded, contact, tag};
 
-use crate::cursor::{Cursor, Key, Order};
-use crate::database::{Connection, Error};
-use crate::listing::{Listed, Page, one_of};
-use crate::near_miss::{self, Named, Near};
+use crate::near_miss::named;
 use crate::rows::Rows;
-use crate::sql::Sql;
-use crate::table::{Poison, Projection, Table, table};
+use crate::table::{Poison, Projection, table};
 
 table! {
     /// A tag.
@@ -46,18 +42,28 @@ impl Projection for Tag {
     fn touched(event: &Recorded, keys: &mut BTreeSet<Self::Key>) {
         let tags = change(event).map(|(tags, _)| tags);
         keys.extend(tags.into_iter().flatten().map(|tag| (event.workspace, *tag)));
+        if matches!(event.event, Event::Tag(tag::Event::TagRenamed { .. })) {
+            keys.insert((event.workspace, TagId(event.stream_id)));
+        }
     }
 
     fn apply(rows: &mut Rows<Self>, event: &Recorded) -> Result<(), Poison> {
-        if let Event::Tag(tag::Event::TagCreated { name }) = &event.event {
-            rows.insert(Self {
+        let key = (event.workspace, TagId(event.stream_id));
+        match &event.event {
+            Event::Tag(tag::Event::TagCreated { name }) => rows.insert(Self {
                 workspace: event.workspace,
-                id: TagId(event.stream_id),
+                id: key.1,
                 name: name.clone(),
                 folded: fold(name),
                 contact_count: 0,
                 created_at: event.recorded_at,
-            });
+            }),
+            Event::Tag(tag::Event::TagRenamed { name, .. }) => {
+                let row = rows.get_mut(&key).ok_or(Poison("the tag did not begin"))?;
+                (row.name, row.folded) = (name.clone(), fold(name));
+            }
+            Event::Tag(tag::Event::TagDeleted { .. }) => rows.remove(key),
+            _ => {}
         }
         let (tags, by) = change(event).map_or((None, 0), |(tags, by)| (Some(tags), by));
         for tag in tags.into_iter().flatten() {
@@ -70,68 +76,13 @@ impl Projection for Tag {
     }
 }
 
-impl Listed for Tag {
-    fn place(&self, _: Order) -> (Key, String) {
-        near_miss::place(self)
-    }
-}
-
-impl Named for Tag {
-    fn id_text(&self) -> String {
-        self.id.to_string()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn folded(&self) -> &str {
-        &self.folded
-    }
-}
-
-/// A page by name ([`Order::Label`]).
-///
-/// # Errors
-/// When the database fails.
-pub async fn list(
-    connection: &mut Connection,
-    workspace: WorkspaceId,
-    after: Option<&Cursor>,
-    limit: u64,
-) -> Result<Page<Tag>, Error> {
-    near_miss::list(connection, workspace, Vec::new(), after, limit).await
-}
-
-/// Those of `ids` that exist, by id.
-///
-/// # Errors
-/// When the database fails.
-pub async fn by_ids(connection: &mut Connection, workspace: WorkspaceId, ids: &[TagId]) -> Result<Vec<Tag>, Error> {
-    let sql = Sql::new(format!("select {} from tags v where v.workspace = ", Tag::columns("v"))).bind(&workspace);
-    sql.push(" and ").append(one_of("v.id", ids)).push(" order by v.id").rows(connection).await
-}
-
-/// The tag of that name, without regard to case and marks.
-///
-/// # Errors
-/// When the database fails.
-pub async fn by_name(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Option<Tag>, Error> {
-    Ok(near_miss::by_name(connection, workspace, name).await?.into_iter().next())
-}
-
-/// Up to 5 tags whose names come close to `name`, the closest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn near(connection: &mut Connection, workspace: WorkspaceId, name: &str) -> Result<Vec<Near>, Error> {
-    near_miss::near::<Tag>(connection, workspace, name).await
-}
+named!(Tag, TagId);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::given::{Given, folded, person, rows};
+    use crate::near_miss;
 
     fn tagging() -> (Given, WorkspaceId, [TagId; 2]) {
         let mut given = Given::default();
@@ -153,6 +104,27 @@ mod tests {
         let counts: Vec<(String, i64)> =
             rows::<Tag>(&given).into_iter().map(|row| (row.name, row.contact_count)).collect();
         assert_eq!(counts, [("VIP".to_owned(), 2), ("Đặng".to_owned(), 0)]);
+    }
+
+    #[tokio::test]
+    async fn a_tag_is_found_under_its_last_name_until_it_is_deleted() {
+        let (mut given, workspace, [vip, dang]) = tagging();
+        let renamed = tag::Event::TagRenamed { name: "Gold".to_owned(), previous: "VIP".to_owned() };
+        given.record(workspace, vip, renamed);
+        given.record(workspace, dang, tag::Event::TagDeleted { name: "Đặng".to_owned() });
+        // What came too late counts on nothing.
+        let contact = given.contact(workspace, person("Bo", "", "", ""), None);
+        given.tagged(workspace, contact, &[dang]);
+        let names: Vec<String> = rows::<Tag>(&given).into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["Gold"]);
+        let tables = folded(&given).await;
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        assert!(by_name(connection, workspace, "VIP").await.expect("a row").is_none());
+        let found = by_name(connection, workspace, "gold").await.expect("a row").expect("a tag");
+        assert_eq!((found.id, found.contact_count), (vip, 1));
+        let by_reference = near_miss::find::<Tag>(connection, workspace, &vip.to_string()).await.expect("a row");
+        assert!(by_reference == Some(found));
     }
 
     #[tokio::test]

@@ -13,9 +13,18 @@ struct Known {
     contact: Value,
     tag: Value,
     field: Value,
+    bot_field: Value,
     conversation: Value,
     message: Value,
     account: Value,
+}
+
+impl Known {
+    /// A custom field or a bot field: whichever a member is described as.
+    fn field_for(&self, property: &Value) -> Value {
+        let described = property["description"].as_str().unwrap_or_default();
+        if described.contains("bot field") { self.bot_field.clone() } else { self.field.clone() }
+    }
 }
 
 async fn furnish(program: &Program, caller: &chatbotx::app::Caller) -> Known {
@@ -37,7 +46,9 @@ async fn furnish(program: &Program, caller: &chatbotx::app::Caller) -> Known {
     let field =
         field.as_object().and_then(|answer| answer.values().find_map(|noun| noun.get("id"))).expect("an id").clone();
     let conversation = call("list_conversations", json!({})).await["items"][0]["id"].clone();
-    Known { contact, tag, field, conversation, message: json!(message), account }
+    let bot_field =
+        call("create_bot_field", json!({"name": "Orders", "type": "number"})).await["botField"]["id"].clone();
+    Known { contact, tag, field, bot_field, conversation, message: json!(message), account }
 }
 
 fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> Value {
@@ -132,7 +143,16 @@ fn arguments(random: &mut SmallRng, schema: &Map<String, Value>, here: &Known, t
             ("contactId", _) if random.random_bool(0.7) => here.contact.clone(),
             ("conversationId", _) if random.random_bool(0.7) => here.conversation.clone(),
             ("messageId", _) if random.random_bool(0.7) => here.message.clone(),
-            ("field", _) if random.random_bool(0.7) => here.field.clone(),
+            ("field", _) if random.random_bool(0.7) => here.field_for(&property),
+            ("fields", _) if random.random_bool(0.5) => {
+                let items = &property["items"];
+                match items.pointer("/properties/field") {
+                    Some(inner) => {
+                        json!([{"field": here.field_for(inner), "value": any_value(random, 0, here, there)}])
+                    }
+                    None => json!([here.field_for(items)]),
+                }
+            }
             ("text" | "firstName" | "name", _) if random.random_bool(0.6) => json!("Zoë"),
             (_, Some(choices)) if random.random_bool(0.7) => choices[random.random_range(0..choices.len())].clone(),
             _ => any_value(random, 2, here, there),

@@ -27,6 +27,7 @@ async fn busy(program: &Program) {
             .done("set_contact_custom_field", json!({"contactId": id, "field": "birthday", "value": "1990-05-17"}))
             .await;
         program.done("update_contact", json!({"contactId": id, "lastName": "Secretname", "clear": ["phone"]})).await;
+        program.done("add_contact_note", json!({"contactId": id, "text": "Markernote"})).await;
         program.done("remove_contact_tags", json!({"contactId": id, "tags": ["VIP"]})).await;
     }
     let visitor = program.visitor("Ana Markername").await;
@@ -43,6 +44,9 @@ async fn busy(program: &Program) {
             .await;
         assert_eq!(sent["message"]["status"], "sent");
     }
+    program.done("create_bot_field", json!({"name": "Orders", "type": "number", "value": 3})).await;
+    program.done("create_tag", json!({"name": "short-lived"})).await;
+    program.done("delete_tag", json!({"tag": "short-lived"})).await;
     let list = program.done("list_conversations", json!({})).await;
     program.done("mark_conversation_read", json!({"conversationId": list["items"][0]["id"]})).await;
 }
@@ -232,6 +236,9 @@ async fn a_long_conversation_is_loaded_from_its_snapshot() {
         says(&visitor, &format!("m{number}"), "again").await;
     }
     let program = program.restart().await;
+    program.done("create_bot_field", json!({"name": "Orders", "type": "number", "value": 3})).await;
+    program.done("create_tag", json!({"name": "short-lived"})).await;
+    program.done("delete_tag", json!({"tag": "short-lived"})).await;
     let list = program.done("list_conversations", json!({})).await;
     assert_eq!(list["items"][0]["unread"], 450);
     let id = list["items"][0]["id"].clone();

@@ -9,5 +9,6 @@ mod durability;
 mod fixture;
 mod following;
 mod messages;
+mod named_nouns;
 mod surface;
 mod tidy;

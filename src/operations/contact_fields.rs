@@ -2,7 +2,6 @@
 
 use aggregates::contact::{Command, Contact};
 use aggregates::custom_field::CustomField;
-use aggregates::field_value::FieldValue;
 use aggregates::ids::{ContactId, FieldId};
 use aggregates::token::Scope;
 use projections::contact_fields;
@@ -14,9 +13,11 @@ use super::answer::List;
 use super::call::Call;
 use super::contact_reference::ContactRef;
 use super::contacts::load;
-use super::custom_fields::{FieldRef, FieldValueView, parse_value};
+use super::custom_fields::FieldRef;
+use super::field_values::{FieldChange, FieldValueView};
 use super::inputs::rfc3339;
 use super::operation::{Effect, Facts, Mutation, Query, Toolset};
+use super::unique_noun;
 use crate::app::UnitOfWork;
 use crate::problem::Problem;
 
@@ -33,7 +34,7 @@ pub(super) fn shown(row: contact_fields::Shown) -> FieldValueView {
         id: row.field.field.to_string(),
         name: row.name,
         kind: row.field_type.into(),
-        value: row.field.value.map_or(Value::Null, |value| value.0),
+        value: row.field.value.map(|value| value.0),
         set_at: Some(rfc3339(row.field.set_at)),
         set_by: Some(row.field.actor_id),
     }
@@ -65,21 +66,45 @@ impl Query for ListContactCustomFields {
     }
 }
 
-/// How a value goes together with the one that is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Change {
-    /// Replaces it.
-    #[default]
-    Set,
-    /// Goes behind it.
-    Append,
-    /// Goes before it.
-    Prepend,
-    /// Is added to it.
-    Increase,
-    /// Is taken from it.
-    Decrease,
+/// Shows one custom field of a contact: name, type, value, who set it and when. Without a value there is none in the answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct GetContactCustomField {
+    contact_id: ContactRef,
+    field: FieldRef,
+}
+
+impl Query for GetContactCustomField {
+    type Output = FieldValueAnswer;
+    const FACTS: Facts = Facts {
+        name: "get_contact_custom_field",
+        title: "Get a contact's custom field",
+        scope: Some(Scope::ContactsRead),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Read,
+        idempotent: true,
+        shows_customers_words: true,
+        method: "GET",
+        path: "/v1/contacts/{contactId}/custom-fields/{field}",
+    };
+
+    async fn answer(self, call: &Call) -> Result<FieldValueAnswer, Problem> {
+        let mut context = call.read().await?;
+        let contact = self.contact_id.in_tables(&mut context).await?;
+        let field = unique_noun::in_tables::<CustomField>(&mut context, &self.field.0, "field").await?;
+        let (connection, workspace) = context.rows();
+        let rows = contact_fields::of_contacts(connection, workspace, &[contact]).await?;
+        let row = rows.into_iter().find(|row| row.field.field == field.id && row.field.value.is_some());
+        let none = || FieldValueView {
+            id: field.id.to_string(),
+            name: field.name.clone(),
+            kind: field.field_type.into(),
+            value: None,
+            set_at: None,
+            set_by: None,
+        };
+        Ok(FieldValueAnswer { contact_id: contact.to_string(), custom_field: Some(row.map_or_else(none, shown)) })
+    }
 }
 
 /// Sets the value of one custom field of a contact. The field must exist (`list_custom_fields`, `create_custom_field`), and the value be of
@@ -94,27 +119,105 @@ pub(super) struct SetContactCustomField {
     /// How: `set` (default); `append` or `prepend` to a text or list; `increase` or `decrease` a number. A missing value counts as empty
     /// or 0.
     #[serde(default)]
-    operation: Change,
+    operation: FieldChange,
 }
 
-/// Which value was set.
+/// Sets several custom fields of a contact, 1 to 100, all or none: when one value is refused, nothing is set.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SetContactCustomFields {
+    contact_id: ContactRef,
+    /// Which fields to set to what, in this order.
+    #[schemars(length(min = 1, max = 100))]
+    fields: Vec<NewValue>,
+}
+
+/// A value for a field.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewValue {
+    field: FieldRef,
+    /// The value, as JSON of the field's type.
+    value: Value,
+    /// As in `set_contact_custom_field`: `set` (default), `append`, `prepend`, `increase` or `decrease`.
+    #[serde(default)]
+    operation: FieldChange,
+}
+
+/// Takes the value of one custom field of a contact away. Without a value nothing changes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ClearContactCustomField {
+    contact_id: ContactRef,
+    field: FieldRef,
+}
+
+/// Takes the values of several custom fields of a contact away, 1 to 100, all or none.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ClearContactCustomFields {
+    contact_id: ContactRef,
+    /// Which fields.
+    #[schemars(length(min = 1, max = 100))]
+    fields: Vec<FieldRef>,
+}
+
+/// Which values were set or cleared.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct FieldSet {
+pub(super) struct FieldsChanged {
     contact: ContactId,
-    field: FieldId,
+    fields: Vec<FieldId>,
 }
 
 /// A value, as an answer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct FieldSetAnswer {
+pub(super) struct FieldValueAnswer {
     contact_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     custom_field: Option<FieldValueView>,
 }
 
+/// The values of the fields that were named.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FieldValuesAnswer {
+    contact_id: String,
+    custom_fields: Vec<FieldValueView>,
+}
+
+/// Sets one field; `place` is where its parts stand in the input.
+async fn set(
+    unit: &mut UnitOfWork,
+    contact: ContactId,
+    reference: &FieldRef,
+    (value, operation): (&Value, FieldChange),
+    place: &str,
+) -> Result<FieldId, Problem> {
+    let (field, definition) = reference.resolve(unit, &format!("{place}field")).await?;
+    let state = load(unit, contact).await?;
+    let there = state.fields.get(&field).and_then(|value| value.known());
+    let value = operation.apply(definition.field_type, there, value, place)?;
+    unit.execute::<Contact>(contact.0, Command::SetField { field, value }).await?;
+    Ok(field)
+}
+
+/// The decided values of fields, without those that have none.
+async fn values(unit: &mut UnitOfWork, outcome: &FieldsChanged) -> Result<Vec<FieldValueView>, Problem> {
+    let state = load(unit, outcome.contact).await?;
+    let mut views = Vec::new();
+    for field in &outcome.fields {
+        let value = state.fields.get(field).and_then(|value| value.known());
+        if let Some((definition, value)) = unique_noun::living::<CustomField>(unit, field.0).await?.zip(value) {
+            views.push(FieldValueView::new(*field, &definition.name, definition.field_type, value));
+        }
+    }
+    Ok(views)
+}
+
 impl Mutation for SetContactCustomField {
-    type Outcome = FieldSet;
-    type Output = FieldSetAnswer;
+    type Outcome = FieldsChanged;
+    type Output = FieldValueAnswer;
     const FACTS: Facts = Facts {
         name: "set_contact_custom_field",
         title: "Set a contact's custom field",
@@ -128,103 +231,137 @@ impl Mutation for SetContactCustomField {
         path: "/v1/contacts/{contactId}/custom-fields/{field}",
     };
 
-    async fn decide(&self, unit: &mut UnitOfWork) -> Result<FieldSet, Problem> {
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<FieldsChanged, Problem> {
         let contact = self.contact_id.in_unit(unit).await?;
-        let (field, definition) = self.field.resolve(unit, "field").await?;
-        let given = parse_value(&definition, &self.value, "value")?;
-        let state = load(unit, contact).await?;
-        let there = state.fields.get(&field).and_then(|value| value.known());
-        let value = combined(self.operation, there, given)?;
-        // Together they may be more than the field takes.
-        let value = parse_value(&definition, &value.to_value(), "value")?;
-        unit.execute::<Contact>(contact.0, Command::SetField { field, value }).await?;
-        Ok(FieldSet { contact, field })
+        let field = set(unit, contact, &self.field, (&self.value, self.operation), "").await?;
+        Ok(FieldsChanged { contact, fields: vec![field] })
     }
 
-    async fn render(outcome: FieldSet, unit: &mut UnitOfWork) -> Result<FieldSetAnswer, Problem> {
-        let state = load(unit, outcome.contact).await?;
-        let value = state.fields.get(&outcome.field).and_then(|value| value.known());
-        let definition = unit.load::<CustomField>(outcome.field.0).await?;
-        Ok(FieldSetAnswer {
-            contact_id: outcome.contact.to_string(),
-            custom_field: definition
-                .zip(value)
-                .map(|(field, value)| FieldValueView::new(outcome.field, &field.name, field.field_type, value)),
-        })
+    async fn render(outcome: FieldsChanged, unit: &mut UnitOfWork) -> Result<FieldValueAnswer, Problem> {
+        let custom_field = values(unit, &outcome).await?.pop();
+        Ok(FieldValueAnswer { contact_id: outcome.contact.to_string(), custom_field })
     }
 }
 
-fn combined(change: Change, there: Option<&FieldValue>, given: FieldValue) -> Result<FieldValue, Problem> {
-    let empty = || match &given {
-        FieldValue::List(_) => FieldValue::List(Vec::new()),
-        FieldValue::Number(_) => FieldValue::Number(0.into()),
-        _ => FieldValue::Text(String::new()),
+impl Mutation for SetContactCustomFields {
+    type Outcome = FieldsChanged;
+    type Output = FieldValuesAnswer;
+    const FACTS: Facts = Facts {
+        name: "set_contact_custom_fields",
+        title: "Set several custom fields of a contact",
+        scope: Some(Scope::ContactsWrite),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Write,
+        idempotent: false,
+        shows_customers_words: false,
+        method: "PUT",
+        path: "/v1/contacts/{contactId}/custom-fields",
     };
-    let there = there.cloned().unwrap_or_else(empty);
-    Ok(match (change, there, given) {
-        (Change::Set, _, given) => given,
-        (Change::Append, FieldValue::Text(there), FieldValue::Text(given)) => FieldValue::Text(there + &given),
-        (Change::Prepend, FieldValue::Text(there), FieldValue::Text(given)) => FieldValue::Text(given + &there),
-        (Change::Append, FieldValue::List(there), FieldValue::List(given)) => FieldValue::List([there, given].concat()),
-        (Change::Prepend, FieldValue::List(there), FieldValue::List(given)) => {
-            FieldValue::List([given, there].concat())
-        }
-        (Change::Increase, FieldValue::Number(there), FieldValue::Number(given)) => {
-            FieldValue::Number(sum(&there, &given, 1)?)
-        }
-        (Change::Decrease, FieldValue::Number(there), FieldValue::Number(given)) => {
-            FieldValue::Number(sum(&there, &given, -1)?)
-        }
-        _ => {
-            return Err(Problem::invalid("operation", "does not go with the type of this field").hint(
-                "append and prepend go with text and list, increase and decrease with number; set goes with all",
-            ));
-        }
-    })
-}
 
-/// `there + sign * given`; whole numbers stay whole and exact.
-fn sum(there: &serde_json::Number, given: &serde_json::Number, sign: i64) -> Result<serde_json::Number, Problem> {
-    let whole = || there.as_i64()?.checked_add(given.as_i64()?.checked_mul(sign)?);
-    let broken = || serde_json::Number::from_f64(there.as_f64()? + given.as_f64()? * sign as f64);
-    whole().map(Into::into).or_else(broken).ok_or_else(|| Problem::invalid("value", "makes a number that is too large"))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn value(value: &Value) -> FieldValue {
-        match value {
-            Value::Number(number) => FieldValue::Number(number.clone()),
-            Value::Array(_) => FieldValue::List(vec![value[0].as_str().unwrap_or_default().to_owned()]),
-            other => FieldValue::Text(other.as_str().unwrap_or_default().to_owned()),
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<FieldsChanged, Problem> {
+        let contact = self.contact_id.in_unit(unit).await?;
+        let mut fields = Vec::new();
+        for (index, new) in self.fields.iter().enumerate() {
+            let place = format!("fields[{index}].");
+            let field = set(unit, contact, &new.field, (&new.value, new.operation), &place).await?;
+            if !fields.contains(&field) {
+                fields.push(field);
+            }
         }
+        Ok(FieldsChanged { contact, fields })
     }
 
-    #[test]
-    fn values_go_together_as_the_operation_says() {
-        for (change, there, given, result) in [
-            (Change::Set, Some(json!("a")), json!("b"), json!("b")),
-            (Change::Append, Some(json!("a")), json!("b"), json!("ab")),
-            (Change::Prepend, Some(json!("a")), json!("b"), json!("ba")),
-            (Change::Append, Some(json!(["a"])), json!(["b"]), json!(["a", "b"])),
-            (Change::Append, None, json!("b"), json!("b")),
-            (Change::Increase, Some(json!(2)), json!(3), json!(5)),
-            (Change::Increase, Some(json!(0.5)), json!(1), json!(1.5)),
-            (Change::Decrease, None, json!(3), json!(-3)),
-        ] {
-            let there = there.as_ref().map(value);
-            let combined = combined(change, there.as_ref(), value(&given)).map(|value| value.to_value());
-            assert_eq!(combined, Ok(result), "{change:?}");
+    async fn render(outcome: FieldsChanged, unit: &mut UnitOfWork) -> Result<FieldValuesAnswer, Problem> {
+        let custom_fields = values(unit, &outcome).await?;
+        Ok(FieldValuesAnswer { contact_id: outcome.contact.to_string(), custom_fields })
+    }
+}
+
+/// A field that has no value any more.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ClearedField {
+    id: String,
+    name: String,
+}
+
+/// The fields that have no value any more.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClearedAnswer {
+    contact_id: String,
+    cleared: Vec<ClearedField>,
+}
+
+async fn clear<'f>(
+    unit: &mut UnitOfWork,
+    contact: &ContactRef,
+    references: impl IntoIterator<Item = (String, &'f FieldRef)> + Send,
+) -> Result<FieldsChanged, Problem> {
+    let contact = contact.in_unit(unit).await?;
+    let mut fields = Vec::new();
+    for (place, reference) in references.into_iter().collect::<Vec<_>>() {
+        fields.push(reference.resolve(unit, &place).await?.0);
+    }
+    let command = Command::ClearFields { fields: fields.iter().copied().collect() };
+    unit.execute::<Contact>(contact.0, command).await?;
+    Ok(FieldsChanged { contact, fields })
+}
+
+async fn cleared(outcome: FieldsChanged, unit: &mut UnitOfWork) -> Result<ClearedAnswer, Problem> {
+    let mut cleared = Vec::new();
+    for field in &outcome.fields {
+        if let Some(definition) = unique_noun::living::<CustomField>(unit, field.0).await? {
+            cleared.push(ClearedField { id: field.to_string(), name: definition.name });
         }
     }
+    Ok(ClearedAnswer { contact_id: outcome.contact.to_string(), cleared })
+}
 
-    #[test]
-    fn an_operation_that_does_not_go_with_the_type_is_refused() {
-        let refused = combined(Change::Increase, Some(&value(&json!("a"))), value(&json!("b")));
-        assert_eq!(refused.map_err(|problem| problem.field), Err(Some("operation".to_owned())));
+impl Mutation for ClearContactCustomField {
+    type Outcome = FieldsChanged;
+    type Output = ClearedAnswer;
+    const FACTS: Facts = Facts {
+        name: "clear_contact_custom_field",
+        title: "Clear a contact's custom field",
+        scope: Some(Scope::ContactsWrite),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Write,
+        idempotent: true,
+        shows_customers_words: false,
+        method: "DELETE",
+        path: "/v1/contacts/{contactId}/custom-fields/{field}",
+    };
+
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<FieldsChanged, Problem> {
+        clear(unit, &self.contact_id, [("field".to_owned(), &self.field)]).await
+    }
+
+    async fn render(outcome: FieldsChanged, unit: &mut UnitOfWork) -> Result<ClearedAnswer, Problem> {
+        cleared(outcome, unit).await
+    }
+}
+
+impl Mutation for ClearContactCustomFields {
+    type Outcome = FieldsChanged;
+    type Output = ClearedAnswer;
+    const FACTS: Facts = Facts {
+        name: "clear_contact_custom_fields",
+        title: "Clear several custom fields of a contact",
+        scope: Some(Scope::ContactsWrite),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Write,
+        idempotent: true,
+        shows_customers_words: false,
+        method: "DELETE",
+        path: "/v1/contacts/{contactId}/custom-fields",
+    };
+
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<FieldsChanged, Problem> {
+        let placed = self.fields.iter().enumerate().map(|(index, field)| (format!("fields[{index}]"), field));
+        clear(unit, &self.contact_id, placed).await
+    }
+
+    async fn render(outcome: FieldsChanged, unit: &mut UnitOfWork) -> Result<ClearedAnswer, Problem> {
+        cleared(outcome, unit).await
     }
 }

@@ -19,7 +19,7 @@ use crate::problem::Problem;
 input_type! {
     /// What is to be remembered.
     NoteText(String), {
-        "type": "string", "minLength": 1, "maxLength": 1000, "description": "The note."
+        "type": "string", "minLength": 1, "maxLength": 1000, "description": "What is to be remembered."
     }
 }
 

@@ -85,7 +85,7 @@ impl From<OwnerFilter> for Owner {
 pub(super) struct ListConversations {
     /// Only of this status.
     status: Option<Status>,
-    /// Only those in which this kind answers; `bot` is `flow`, `unassigned` is `none`.
+    /// Only those in which this kind answers.
     owner: Option<OwnerFilter>,
     /// true: only with unread messages; false: only without.
     unread: Option<bool>,

@@ -1,21 +1,21 @@
 //! Custom fields: the workspace's own places for values on contacts.
 
+use aggregates::claim::Claim;
 use aggregates::custom_field::{self, CustomField};
-use aggregates::field_value::{FieldType, FieldValue};
+use aggregates::field_value::FieldType;
 use aggregates::ids::FieldId;
 use aggregates::token::Scope;
-use projections::{Order, custom_fields};
+use projections::custom_fields;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::answer::List;
 use super::call::Call;
 use super::inputs::{Name, Paging, input_type, rfc3339};
-use super::near_miss::candidates;
 use super::operation::{Effect, Facts, Mutation, Query, Toolset};
+use super::unique_noun::{self, Deleted, DeletedAnswer, UniqueNoun};
 use crate::app::UnitOfWork;
-use crate::problem::{Candidate, Code, Problem};
+use crate::problem::{Code, Problem};
 
 input_type! {
     /// A custom field.
@@ -38,7 +38,23 @@ impl From<custom_field::Error> for Problem {
             custom_field::Error::InvalidName => Self::invalid("name", message),
             custom_field::Error::InvalidDescription => Self::invalid("description", message),
             custom_field::Error::Exists => Self::new(Code::Conflict, message),
+            custom_field::Error::Unknown => Self::new(Code::NotFound, message).field("field"),
         }
+    }
+}
+
+impl UniqueNoun for CustomField {
+    type Id = FieldId;
+    type Row = custom_fields::CustomField;
+    const WHAT: &'static str = "custom field";
+    const HINT: &'static str = "list_custom_fields shows the fields; create_custom_field makes one";
+
+    fn name_claim(name: &str) -> Claim {
+        custom_field::name_claim(name)
+    }
+
+    fn known_name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -48,35 +64,8 @@ impl FieldRef {
     /// # Errors
     /// `not_found` with near misses.
     pub(super) async fn resolve(&self, unit: &mut UnitOfWork, place: &str) -> Result<(FieldId, CustomField), Problem> {
-        let by_id = self.0.parse::<FieldId>().ok().map(|id| id.0);
-        let by_name = unit.claim_owner(&custom_field::name_claim(&self.0)).await?;
-        for id in by_id.into_iter().chain(by_name) {
-            if let Some(definition) = unit.load::<CustomField>(id).await? {
-                return Ok((FieldId(id), definition.clone()));
-            }
-        }
-        let mut context = unit.read().await?;
-        let (connection, workspace) = context.rows();
-        let near = custom_fields::near(connection, workspace, &self.0).await?;
-        Err(Problem::new(Code::NotFound, "there is no such custom field")
-            .field(place)
-            .value(self.0.as_str())
-            .hint("list_custom_fields shows the fields; create_custom_field makes one")
-            .candidates(candidates(near)))
+        unique_noun::resolve::<CustomField>(unit, &self.0, place).await
     }
-}
-
-/// Reads a value of the field's type; `place` is where it stands.
-///
-/// # Errors
-/// `invalid_input` saying what such a value is.
-pub(super) fn parse_value(definition: &CustomField, value: &Value, place: &str) -> Result<FieldValue, Problem> {
-    FieldValue::parse(definition.field_type, value)
-        .map_err(|error| Problem::invalid(place, error.to_string()).value(value.clone()))
-}
-
-fn type_name(field_type: FieldType) -> &'static str {
-    field_type.into()
 }
 
 /// A custom field as callers see it.
@@ -96,42 +85,6 @@ pub struct FieldView {
     /// When it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-}
-
-/// A contact's value of a field.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FieldValueView {
-    /// The field's id.
-    pub id: String,
-    /// The field's name.
-    pub name: String,
-    /// What its values are.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// Untrusted: the value.
-    pub value: Value,
-    /// When it was set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub set_at: Option<String>,
-    /// Who set it: a token's or a channel account's id, or `local`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub set_by: Option<String>,
-}
-
-impl FieldValueView {
-    /// The value alone.
-    #[must_use]
-    pub fn new(id: FieldId, name: &str, field_type: FieldType, value: &FieldValue) -> Self {
-        Self {
-            id: id.to_string(),
-            name: name.to_owned(),
-            kind: type_name(field_type),
-            value: value.to_value(),
-            set_at: None,
-            set_by: None,
-        }
-    }
 }
 
 /// Lists the custom fields of the workspace by name: what may be kept about a contact besides its attributes, and of which type the values
@@ -157,24 +110,45 @@ impl Query for ListCustomFields {
     };
 
     async fn answer(self, call: &Call) -> Result<List<FieldView>, Problem> {
-        let after = self.paging.after(Order::Label)?;
-        let mut context = call.read_from(after.as_ref()).await?;
-        let (connection, workspace) = context.rows();
-        let mut page = custom_fields::list(connection, workspace, after.as_ref(), self.paging.limit()).await?;
-        let list = List::fill(
-            page.items.iter().map(|field| FieldView {
-                id: field.id.to_string(),
-                name: field.name.clone(),
-                kind: type_name(field.field_type),
-                description: field.description.clone(),
-                created_at: Some(rfc3339(field.created_at)),
-            }),
-            None,
-        )?;
-        if list.len() < page.items.len() {
-            page = custom_fields::list(connection, workspace, after.as_ref(), list.len() as u64).await?;
-        }
-        Ok(list.led_on(page, context.position))
+        unique_noun::listed::<CustomField, _>(call, &self.paging, shown).await
+    }
+}
+
+/// Shows the definition of a custom field: name, type, description.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GetCustomField {
+    field: FieldRef,
+}
+
+impl Query for GetCustomField {
+    type Output = FieldAnswer;
+    const FACTS: Facts = Facts {
+        name: "get_custom_field",
+        title: "Get a custom field",
+        scope: Some(Scope::ContactsRead),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Read,
+        idempotent: true,
+        shows_customers_words: false,
+        method: "GET",
+        path: "/v1/custom-fields/{field}",
+    };
+
+    async fn answer(self, call: &Call) -> Result<FieldAnswer, Problem> {
+        let row = unique_noun::in_tables::<CustomField>(&mut call.read().await?, &self.field.0, "field").await?;
+        Ok(FieldAnswer { custom_field: shown(&row) })
+    }
+}
+
+/// A row as callers see it.
+fn shown(row: &custom_fields::CustomField) -> FieldView {
+    FieldView {
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        kind: row.field_type.into(),
+        description: row.description.clone(),
+        created_at: Some(rfc3339(row.created_at)),
     }
 }
 
@@ -215,14 +189,7 @@ impl Mutation for CreateCustomField {
     };
 
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<FieldId, Problem> {
-        if let Some(owner) = unit.claim_owner(&custom_field::name_claim(&self.name.0)).await? {
-            let name = unit.load::<CustomField>(owner).await?.map(|field| field.name.clone());
-            return Err(Problem::new(Code::Conflict, "a custom field of this name exists already")
-                .field("name")
-                .value(self.name.0.as_str())
-                .hint("use the existing field, or another name")
-                .candidates([Candidate { id: FieldId(owner).to_string(), name, reason: "has this name".to_owned() }]));
-        }
+        unique_noun::refuse_taken::<CustomField>(unit, &self.name.0, None).await?;
         let id = unit.new_id();
         let command = custom_field::Command::Create {
             name: self.name.0.clone(),
@@ -234,15 +201,99 @@ impl Mutation for CreateCustomField {
     }
 
     async fn render(outcome: FieldId, unit: &mut UnitOfWork) -> Result<FieldAnswer, Problem> {
-        let field = unit.load::<CustomField>(outcome.0).await?.cloned().unwrap_or_default();
-        Ok(FieldAnswer {
-            custom_field: FieldView {
-                id: outcome.to_string(),
-                name: field.name,
-                kind: type_name(field.field_type),
-                description: field.description,
-                created_at: None,
-            },
-        })
+        decided(unit, outcome).await
+    }
+}
+
+/// Shows the decided state of a field's definition.
+async fn decided(unit: &mut UnitOfWork, id: FieldId) -> Result<FieldAnswer, Problem> {
+    let field = unit.load::<CustomField>(id.0).await?.cloned().unwrap_or_default();
+    Ok(FieldAnswer {
+        custom_field: FieldView {
+            id: id.to_string(),
+            name: field.name,
+            kind: field.field_type.into(),
+            description: field.description,
+            created_at: None,
+        },
+    })
+}
+
+/// Changes the name or the description of a custom field. Its type cannot change, and the values on contacts stay.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UpdateCustomField {
+    field: FieldRef,
+    /// The new name.
+    name: Option<Name>,
+    /// What the field is for; an empty text takes it away.
+    #[schemars(length(max = 1000))]
+    description: Option<String>,
+}
+
+impl Mutation for UpdateCustomField {
+    type Outcome = FieldId;
+    type Output = FieldAnswer;
+    const FACTS: Facts = Facts {
+        name: "update_custom_field",
+        title: "Update a custom field",
+        scope: Some(Scope::ContactsWrite),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Write,
+        idempotent: true,
+        shows_customers_words: false,
+        method: "PATCH",
+        path: "/v1/custom-fields/{field}",
+    };
+
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<FieldId, Problem> {
+        if self.name.is_none() && self.description.is_none() {
+            return Err(Problem::invalid("name", "is missing: give a name, a description, or both"));
+        }
+        let (id, _) = self.field.resolve(unit, "field").await?;
+        let name = self.name.as_ref().map(|name| name.0.clone());
+        if let Some(name) = &name {
+            unique_noun::refuse_taken::<CustomField>(unit, name, Some(id)).await?;
+        }
+        let command = custom_field::Command::Update { name, description: self.description.clone() };
+        unit.execute::<CustomField>(id.0, command).await?;
+        Ok(id)
+    }
+
+    async fn render(outcome: FieldId, unit: &mut UnitOfWork) -> Result<FieldAnswer, Problem> {
+        decided(unit, outcome).await
+    }
+}
+
+/// Deletes a custom field, and with it its value on every contact, for good. Its name is free again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteCustomField {
+    field: FieldRef,
+}
+
+impl Mutation for DeleteCustomField {
+    type Outcome = Deleted;
+    type Output = DeletedAnswer;
+    const FACTS: Facts = Facts {
+        name: "delete_custom_field",
+        title: "Delete a custom field",
+        scope: Some(Scope::ContactsWrite),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Destructive,
+        idempotent: false,
+        shows_customers_words: false,
+        method: "DELETE",
+        path: "/v1/custom-fields/{field}",
+    };
+
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<Deleted, Problem> {
+        let (id, CustomField { name, .. }) = self.field.resolve(unit, "field").await?;
+        unit.execute::<CustomField>(id.0, custom_field::Command::Delete).await?;
+        Ok(Deleted { id: id.to_string(), name })
+    }
+
+    async fn render(outcome: Deleted, _: &mut UnitOfWork) -> Result<DeletedAnswer, Problem> {
+        Ok(DeletedAnswer { deleted: outcome })
     }
 }

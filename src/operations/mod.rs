@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+mod bot_fields;
 mod call;
 mod channels;
 mod contact_fields;
@@ -20,6 +21,7 @@ mod definition;
 pub mod event_filter;
 pub mod event_view;
 mod events;
+mod field_values;
 mod inputs;
 pub(crate) mod may_send;
 mod message_search;
@@ -35,6 +37,7 @@ mod send_message;
 #[cfg(test)]
 mod surface_tests;
 mod tags;
+mod unique_noun;
 mod untrusted;
 mod workspace;
 

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use super::definition::{mutation, query};
 use super::operation::{Operation, Toolset};
 use super::{
-    channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations, custom_fields,
-    events, message_search, messages, near_miss, rights, send_message, tags, workspace,
+    bot_fields, channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations,
+    custom_fields, events, message_search, messages, near_miss, rights, send_message, tags, workspace,
 };
 use crate::app::Caller;
 use crate::problem::{Code, Problem};
@@ -38,6 +38,10 @@ pub fn all() -> &'static Registry {
             query::<contact_tags::ListContactTags>(),
             query::<contact_fields::ListContactCustomFields>(),
             mutation::<contact_fields::SetContactCustomField>(),
+            query::<contact_fields::GetContactCustomField>(),
+            mutation::<contact_fields::SetContactCustomFields>(),
+            mutation::<contact_fields::ClearContactCustomField>(),
+            mutation::<contact_fields::ClearContactCustomFields>(),
             mutation::<send_message::SendMessage>(),
             query::<messages::GetMessageStatus>(),
             query::<messages::ListContactMessages>(),
@@ -52,8 +56,20 @@ pub fn all() -> &'static Registry {
             query::<channels::ListChannels>(),
             query::<tags::ListTags>(),
             mutation::<tags::CreateTag>(),
+            query::<tags::GetTag>(),
+            mutation::<tags::UpdateTag>(),
+            mutation::<tags::DeleteTag>(),
             query::<custom_fields::ListCustomFields>(),
             mutation::<custom_fields::CreateCustomField>(),
+            query::<custom_fields::GetCustomField>(),
+            mutation::<custom_fields::UpdateCustomField>(),
+            mutation::<custom_fields::DeleteCustomField>(),
+            query::<bot_fields::ListBotFields>(),
+            mutation::<bot_fields::CreateBotField>(),
+            query::<bot_fields::GetBotField>(),
+            mutation::<bot_fields::SetBotField>(),
+            mutation::<bot_fields::SetBotFields>(),
+            mutation::<bot_fields::DeleteBotField>(),
             query::<events::ListEvents>(),
         ],
     });

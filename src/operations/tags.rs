@@ -1,19 +1,20 @@
 //! Tags: the labels that contacts carry.
 
+use aggregates::claim::Claim;
 use aggregates::ids::TagId;
 use aggregates::tag::{self, Tag};
 use aggregates::token::Scope;
-use projections::{Order, tags};
+use projections::tags;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::List;
 use super::call::Call;
 use super::inputs::{Name, Paging, input_type, rfc3339};
-use super::near_miss::candidates;
 use super::operation::{Effect, Facts, Mutation, Query, Toolset};
+use super::unique_noun::{self, Deleted, DeletedAnswer, UniqueNoun};
 use crate::app::{ReadContext, UnitOfWork};
-use crate::problem::{Candidate, Code, Problem};
+use crate::problem::{Code, Problem};
 
 input_type! {
     /// A tag that exists.
@@ -52,7 +53,23 @@ impl From<tag::Error> for Problem {
         match error {
             tag::Error::InvalidName => Self::invalid("name", message),
             tag::Error::Exists => Self::new(Code::Conflict, message),
+            tag::Error::Unknown => Self::new(Code::NotFound, message).field("tag"),
         }
+    }
+}
+
+impl UniqueNoun for Tag {
+    type Id = TagId;
+    type Row = tags::Tag;
+    const WHAT: &'static str = "tag";
+    const HINT: &'static str = "list_tags shows the tags";
+
+    fn name_claim(name: &str) -> Claim {
+        tag::name_claim(name)
+    }
+
+    fn known_name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -62,28 +79,7 @@ impl TagRef {
     /// # Errors
     /// `not_found` with near misses.
     pub(super) async fn resolve(&self, unit: &mut UnitOfWork, field: &str) -> Result<TagId, Problem> {
-        if let Ok(id) = self.0.parse::<TagId>()
-            && unit.load::<Tag>(id.0).await?.is_some()
-        {
-            return Ok(id);
-        }
-        if let Some(owner) = unit.claim_owner(&tag::name_claim(&self.0)).await? {
-            return Ok(TagId(owner));
-        }
-        let mut context = unit.read().await?;
-        Err(self.not_found(field, &mut context).await)
-    }
-
-    async fn not_found(&self, field: &str, context: &mut ReadContext) -> Problem {
-        let (connection, workspace) = context.rows();
-        match tags::near(connection, workspace, &self.0).await {
-            Err(error) => error.into(),
-            Ok(near) => Problem::new(Code::NotFound, "there is no such tag")
-                .field(field)
-                .value(self.0.as_str())
-                .hint("list_tags shows the tags")
-                .candidates(candidates(near)),
-        }
+        unique_noun::resolve::<Tag>(unit, &self.0, field).await.map(|(id, _)| id)
     }
 }
 
@@ -97,16 +93,7 @@ pub(super) async fn all_in_tables(
 ) -> Result<Vec<TagId>, Problem> {
     let mut found = Vec::new();
     for (index, reference) in references.unwrap_or_default().iter().enumerate() {
-        let (connection, workspace) = context.rows();
-        let by_id = reference.0.parse::<TagId>().ok();
-        let mut tag = tags::by_ids(connection, workspace, by_id.as_slice()).await?.pop();
-        if tag.is_none() {
-            tag = tags::by_name(connection, workspace, &reference.0).await?;
-        }
-        match tag {
-            Some(tag) => found.push(tag.id),
-            None => return Err(reference.not_found(&format!("tags[{index}]"), context).await),
-        }
+        found.push(unique_noun::in_tables::<Tag>(context, &reference.0, &format!("tags[{index}]")).await?.id);
     }
     Ok(found)
 }
@@ -116,16 +103,25 @@ pub(super) async fn all_in_tables(
 /// # Errors
 /// `invalid_input` when the name shows nothing.
 pub(super) async fn find_or_create(unit: &mut UnitOfWork, name: &str, field: &str) -> Result<TagId, Problem> {
-    if let Ok(id) = name.parse::<TagId>() {
+    if name.parse::<TagId>().is_ok() {
         // Whoever writes an id means a tag that exists, not one named like an id.
-        return TagRef(name.to_owned()).resolve(unit, field).await.map(|_| id);
+        return TagRef(name.to_owned()).resolve(unit, field).await;
     }
-    if let Some(owner) = unit.claim_owner(&tag::name_claim(name)).await? {
-        return Ok(TagId(owner));
+    if let Some((id, _)) = unique_noun::of_name::<Tag>(unit, name).await? {
+        return Ok(id);
     }
     let id = unit.new_id();
     let made = unit.execute::<Tag>(id, tag::Command::Create { name: name.to_owned() }).await;
     made.map(|_| TagId(id)).map_err(|problem| problem.field(field))
+}
+
+/// A row as callers see it.
+fn shown(row: &tags::Tag) -> TagView {
+    TagView {
+        contact_count: Some(row.contact_count),
+        created_at: Some(rfc3339(row.created_at)),
+        ..TagView::new(row.id, &row.name)
+    }
 }
 
 /// Lists the tags of the workspace by name, with the number of contacts that carry each.
@@ -150,22 +146,34 @@ impl Query for ListTags {
     };
 
     async fn answer(self, call: &Call) -> Result<List<TagView>, Problem> {
-        let after = self.paging.after(Order::Label)?;
-        let mut context = call.read_from(after.as_ref()).await?;
-        let (connection, workspace) = context.rows();
-        let mut page = tags::list(connection, workspace, after.as_ref(), self.paging.limit()).await?;
-        let list = List::fill(
-            page.items.iter().map(|tag| TagView {
-                contact_count: Some(tag.contact_count),
-                created_at: Some(rfc3339(tag.created_at)),
-                ..TagView::new(tag.id, &tag.name)
-            }),
-            None,
-        )?;
-        if list.len() < page.items.len() {
-            page = tags::list(connection, workspace, after.as_ref(), list.len() as u64).await?;
-        }
-        Ok(list.led_on(page, context.position))
+        unique_noun::listed::<Tag, _>(call, &self.paging, shown).await
+    }
+}
+
+/// Shows a tag, with the number of contacts that carry it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GetTag {
+    tag: TagRef,
+}
+
+impl Query for GetTag {
+    type Output = TagAnswer;
+    const FACTS: Facts = Facts {
+        name: "get_tag",
+        title: "Get a tag",
+        scope: Some(Scope::ContactsRead),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Read,
+        idempotent: true,
+        shows_customers_words: false,
+        method: "GET",
+        path: "/v1/tags/{tag}",
+    };
+
+    async fn answer(self, call: &Call) -> Result<TagAnswer, Problem> {
+        let row = unique_noun::in_tables::<Tag>(&mut call.read().await?, &self.tag.0, "tag").await?;
+        Ok(TagAnswer { tag: shown(&row) })
     }
 }
 
@@ -201,21 +209,88 @@ impl Mutation for CreateTag {
     };
 
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<TagId, Problem> {
-        if let Some(owner) = unit.claim_owner(&tag::name_claim(&self.name.0)).await? {
-            let name = unit.load::<Tag>(owner).await?.map(|tag| tag.name.clone());
-            return Err(Problem::new(Code::Conflict, "a tag of this name exists already")
-                .field("name")
-                .value(self.name.0.as_str())
-                .hint("use the existing tag, or another name")
-                .candidates([Candidate { id: TagId(owner).to_string(), name, reason: "has this name".to_owned() }]));
-        }
+        unique_noun::refuse_taken::<Tag>(unit, &self.name.0, None).await?;
         let id = unit.new_id();
         unit.execute::<Tag>(id, tag::Command::Create { name: self.name.0.clone() }).await?;
         Ok(TagId(id))
     }
 
     async fn render(outcome: TagId, unit: &mut UnitOfWork) -> Result<TagAnswer, Problem> {
-        let name = unit.load::<Tag>(outcome.0).await?.map(|tag| tag.name.clone()).unwrap_or_default();
-        Ok(TagAnswer { tag: TagView::new(outcome, &name) })
+        decided(unit, outcome).await
+    }
+}
+
+/// Shows the decided state of a tag.
+async fn decided(unit: &mut UnitOfWork, id: TagId) -> Result<TagAnswer, Problem> {
+    let name = unit.load::<Tag>(id.0).await?.map(|tag| tag.name.clone()).unwrap_or_default();
+    Ok(TagAnswer { tag: TagView::new(id, &name) })
+}
+
+/// Renames a tag. The contacts that carry it keep it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UpdateTag {
+    tag: TagRef,
+    /// The new name.
+    name: Name,
+}
+
+impl Mutation for UpdateTag {
+    type Outcome = TagId;
+    type Output = TagAnswer;
+    const FACTS: Facts = Facts {
+        name: "update_tag",
+        title: "Rename a tag",
+        scope: Some(Scope::ContactsWrite),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Write,
+        idempotent: true,
+        shows_customers_words: false,
+        method: "PATCH",
+        path: "/v1/tags/{tag}",
+    };
+
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<TagId, Problem> {
+        let id = self.tag.resolve(unit, "tag").await?;
+        unique_noun::refuse_taken::<Tag>(unit, &self.name.0, Some(id)).await?;
+        unit.execute::<Tag>(id.0, tag::Command::Rename { name: self.name.0.clone() }).await?;
+        Ok(id)
+    }
+
+    async fn render(outcome: TagId, unit: &mut UnitOfWork) -> Result<TagAnswer, Problem> {
+        decided(unit, outcome).await
+    }
+}
+
+/// Deletes a tag: it leaves every contact that carries it, for good. Its name is free again. `get_tag` says how many carry it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteTag {
+    tag: TagRef,
+}
+
+impl Mutation for DeleteTag {
+    type Outcome = Deleted;
+    type Output = DeletedAnswer;
+    const FACTS: Facts = Facts {
+        name: "delete_tag",
+        title: "Delete a tag",
+        scope: Some(Scope::ContactsWrite),
+        toolsets: &[Toolset::Contacts],
+        effect: Effect::Destructive,
+        idempotent: false,
+        shows_customers_words: false,
+        method: "DELETE",
+        path: "/v1/tags/{tag}",
+    };
+
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<Deleted, Problem> {
+        let (id, Tag { name, .. }) = unique_noun::resolve::<Tag>(unit, &self.tag.0, "tag").await?;
+        unit.execute::<Tag>(id.0, tag::Command::Delete).await?;
+        Ok(Deleted { id: id.to_string(), name })
+    }
+
+    async fn render(outcome: Deleted, _: &mut UnitOfWork) -> Result<DeletedAnswer, Problem> {
+        Ok(DeletedAnswer { deleted: outcome })
     }
 }

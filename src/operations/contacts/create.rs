@@ -19,7 +19,7 @@ use crate::operations::channels::AccountRef;
 use crate::operations::custom_fields::FieldRef;
 use crate::operations::inputs::{Name, input_type};
 use crate::operations::operation::{Effect, Facts, Mutation, Toolset};
-use crate::operations::{custom_fields, tags};
+use crate::operations::{field_values, tags};
 use crate::problem::{Code, Problem};
 
 input_type! {
@@ -105,7 +105,7 @@ impl NewContact {
         for (index, input) in self.custom_fields.iter().flatten().enumerate() {
             let place = format!("customFields[{index}]");
             let (field, definition) = input.field.resolve(unit, &format!("{place}.field")).await?;
-            let value = custom_fields::parse_value(&definition, &input.value, &format!("{place}.value"))?;
+            let value = field_values::parse(definition.field_type, &input.value, &format!("{place}.value"))?;
             unit.execute::<Contact>(id.0, Command::SetField { field, value }).await?;
         }
         Ok(())

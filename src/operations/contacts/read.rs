@@ -252,8 +252,7 @@ fn from_row(row: &contacts::Contact) -> ContactView {
     }
 }
 
-/// Shows everything about one contact: attributes, identities on channels, tags, custom field values, whether it may be written to, and how
-/// the conversations with it stand.
+/// Shows everything about one contact: attributes, identities, tags, custom field values, consent, and how its conversations stand.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::operations) struct GetContact {

@@ -14,8 +14,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::UnitOfWork;
-use crate::operations::custom_fields::FieldValueView;
+use crate::operations::field_values::FieldValueView;
 use crate::operations::tags::TagView;
+use crate::operations::unique_noun;
 use crate::problem::{Candidate, Code, Problem};
 
 /// A contact. What is unknown is left out.
@@ -150,7 +151,9 @@ pub(in crate::operations) async fn show(unit: &mut UnitOfWork, id: ContactId) ->
     view.consent = all.chain(channels).map(|(on, said)| (on.to_owned(), said.consent)).collect();
     view.tags = tag_views(unit, contact.tags).await?.into_iter().map(|tag| tag.name).collect();
     for (field, value) in &contact.fields {
-        if let (Some(definition), Some(value)) = (unit.load::<CustomField>(field.0).await?, value.known()) {
+        if let (Some(definition), Some(value)) =
+            (unique_noun::living::<CustomField>(unit, field.0).await?, value.known())
+        {
             view.custom_fields.push(FieldValueView::new(*field, &definition.name, definition.field_type, value));
         }
     }
@@ -164,7 +167,7 @@ pub(in crate::operations) async fn tag_views(
 ) -> Result<Vec<TagView>, Problem> {
     let mut views = Vec::new();
     for id in tags {
-        if let Some(tag) = unit.load::<Tag>(id.0).await? {
+        if let Some(tag) = unique_noun::living::<Tag>(unit, id.0).await? {
             views.push(TagView::new(id, &tag.name));
         }
     }
