@@ -28,20 +28,26 @@ pub fn closeness(wanted: &str, folded: &str) -> Option<(usize, &'static str)> {
     None
 }
 
-/// Levenshtein's distance in characters, over at most the first 64 of each.
+/// Levenshtein's distance in characters, with the swap of two neighbours as one step, over at most the first 64 of each.
 #[must_use]
 pub fn distance(one: &str, other: &str) -> usize {
-    let one: Vec<char> = one.chars().take(64).collect();
-    let mut previous: Vec<usize> = (0..=one.len()).collect();
-    for (row, letter) in other.chars().take(64).enumerate() {
+    let letters = |text: &str| text.chars().take(64).collect::<Vec<char>>();
+    let (one, other) = (letters(one), letters(other));
+    let mut before = vec![0; one.len() + 1];
+    let mut above: Vec<usize> = (0..=one.len()).collect();
+    for (row, letter) in other.iter().enumerate() {
         let mut current = vec![row + 1];
         for (column, mine) in one.iter().enumerate() {
-            let replaced = previous[column] + usize::from(*mine != letter);
-            current.push(replaced.min(previous[column + 1] + 1).min(current[column] + 1));
+            let replaced = above[column] + usize::from(mine != letter);
+            let mut least = replaced.min(above[column + 1] + 1).min(current[column] + 1);
+            if row > 0 && column > 0 && other[row - 1] == *mine && one[column - 1] == *letter {
+                least = least.min(before[column - 1] + 1);
+            }
+            current.push(least);
         }
-        previous = current;
+        before = std::mem::replace(&mut above, current);
     }
-    previous.last().copied().unwrap_or(0)
+    above[one.len()]
 }
 
 #[cfg(test)]
@@ -50,7 +56,9 @@ mod tests {
 
     #[test]
     fn a_distance_counts_single_slips() {
-        for (one, other, far) in [("", "abc", 3), ("kitten", "sitting", 3), ("vip", "vip", 0), ("über", "uber", 1)] {
+        for (one, other, far) in
+            [("", "abc", 3), ("kitten", "sitting", 3), ("vip", "vip", 0), ("über", "uber", 1), ("emial", "email", 1)]
+        {
             assert_eq!(distance(one, other), far, "{one} {other}");
             assert_eq!(distance(other, one), far, "{other} {one}");
         }

@@ -1,6 +1,7 @@
 //! An access token: what a program or an assistant shows to be let into one workspace.
 //!
-//! The token's text is never here, only its SHA-256. The claim on that digest is how a caller is recognised.
+//! The token's text is never here, only its SHA-256. The claim on that digest is how a caller is recognised. A token whose secret
+//! is changed stays the same token: the new digest is claimed beside the old one, which opens nothing once its time of grace is over.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use crate::glue::cqrs_glue;
 use crate::ids::ContactId;
 use crate::root::Root;
 use crate::stream::StreamType;
+
+/// The longest time for which the secret before a new one goes on opening: 7 days, in microseconds.
+pub const MAX_GRACE_US: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 
 /// How much a token may do at most.
 #[derive(
@@ -109,6 +113,15 @@ pub enum Command {
         /// When it ends, in microseconds since the epoch.
         expires_at: Option<i64>,
     },
+    /// Give it another secret. The one before the last, should it still be in its time of grace, opens nothing any more.
+    Rotate {
+        /// SHA-256 of the new text, in lower-case hex.
+        digest: String,
+        /// When this is asked, in microseconds since the epoch.
+        at: i64,
+        /// How long the present secret goes on opening, in microseconds: 0 to [`MAX_GRACE_US`].
+        grace_us: i64,
+    },
     /// End it.
     Revoke,
 }
@@ -132,6 +145,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<i64>,
     },
+    /// It was given another secret.
+    TokenRotated {
+        /// SHA-256 of the new text, in lower-case hex.
+        digest: String,
+        /// When the secret before ends, in microseconds since the epoch; absent = at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_expires_at: Option<i64>,
+    },
     /// It was ended.
     TokenRevoked {},
 }
@@ -148,6 +169,21 @@ pub enum Error {
     /// There is none.
     #[error("this token does not exist")]
     Unknown,
+    /// It was ended: another secret would open nothing.
+    #[error("this token is revoked")]
+    Revoked,
+    /// The time of grace is negative or too long.
+    #[error("the secret before a new one goes on opening for at most 7 days")]
+    InvalidGrace,
+}
+
+/// The secret before the present one, in its time of grace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousSecret {
+    /// SHA-256 of its text, in lower-case hex.
+    pub digest: String,
+    /// When it ends, in microseconds since the epoch.
+    pub expires_at: i64,
 }
 
 /// A token's state.
@@ -157,6 +193,8 @@ pub struct Token {
     pub name: String,
     /// SHA-256 of its text, in lower-case hex.
     pub digest: String,
+    /// The secret before, when it was given a time of grace.
+    pub previous: Option<PreviousSecret>,
     /// How much it may do.
     pub permission: Permission,
     /// To what it is limited; empty = everything that the permission allows.
@@ -180,17 +218,30 @@ impl Token {
         !self.name.is_empty() && !self.revoked && self.expires_at.is_none_or(|end| now < end)
     }
 
+    /// Whether the secret with this digest lets anybody in at `now` (microseconds since the epoch): the present one, or the one before
+    /// it in its time of grace.
+    #[must_use]
+    pub fn opens(&self, digest: &str, now: i64) -> bool {
+        let in_grace = |previous: &PreviousSecret| previous.digest == digest && now < previous.expires_at;
+        self.is_valid_at(now) && (self.digest == digest || self.previous.as_ref().is_some_and(in_grace))
+    }
+
     fn fold(&mut self, event: &Event) {
         match event {
             Event::TokenCreated { name, digest, permission, scopes, expires_at } => {
                 *self = Self {
                     name: name.clone(),
                     digest: digest.clone(),
+                    previous: None,
                     permission: *permission,
                     scopes: scopes.clone(),
                     expires_at: *expires_at,
                     revoked: false,
                 };
+            }
+            Event::TokenRotated { digest, previous_expires_at } => {
+                let before = std::mem::replace(&mut self.digest, digest.clone());
+                self.previous = previous_expires_at.map(|expires_at| PreviousSecret { digest: before, expires_at });
             }
             Event::TokenRevoked {} => self.revoked = true,
         }
@@ -199,7 +250,7 @@ impl Token {
 
 impl Root for Token {
     const STREAM: StreamType = StreamType::Token;
-    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_VERSION: u32 = 2;
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Error> {
         match command {
@@ -223,7 +274,14 @@ impl Root for Token {
                 wanted.revoked = self.revoked;
                 if *self == wanted { Ok(Vec::new()) } else { Err(Error::Exists) }
             }
-            Command::Revoke if self.name.is_empty() => Err(Error::Unknown),
+            Command::Rotate { .. } | Command::Revoke if self.name.is_empty() => Err(Error::Unknown),
+            Command::Rotate { digest, .. } if self.digest == *digest => Ok(Vec::new()),
+            Command::Rotate { .. } if self.revoked => Err(Error::Revoked),
+            Command::Rotate { grace_us, .. } if !(0..=MAX_GRACE_US).contains(grace_us) => Err(Error::InvalidGrace),
+            Command::Rotate { digest, at, grace_us } => Ok(vec![Event::TokenRotated {
+                digest: digest.clone(),
+                previous_expires_at: (*grace_us > 0).then(|| at.saturating_add(*grace_us)),
+            }]),
             Command::Revoke if self.revoked => Ok(Vec::new()),
             Command::Revoke => Ok(vec![Event::TokenRevoked {}]),
         }
@@ -231,8 +289,11 @@ impl Root for Token {
 
     fn claims(event: &Event, id: Uuid) -> Vec<ClaimChange> {
         match event {
-            // A revoked token keeps its claim: the same text can never open anything again.
-            Event::TokenCreated { digest, .. } => vec![ClaimChange::Take { claim: digest_claim(digest), owner: id }],
+            // A revoked token keeps its claims, and one with a new secret that of the old one: the same text can never open
+            // anything else.
+            Event::TokenCreated { digest, .. } | Event::TokenRotated { digest, .. } => {
+                vec![ClaimChange::Take { claim: digest_claim(digest), owner: id }]
+            }
             Event::TokenRevoked {} => Vec::new(),
         }
     }
@@ -249,74 +310,5 @@ impl Root for Token {
 cqrs_glue!(Token, Command, Event, Error, Token);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::checks::{causes, holds, refuses};
-
-    fn create(name: &str, permission: Permission, scopes: &[Scope], expires_at: Option<i64>) -> Command {
-        let (name, digest) = (name.to_owned(), "0a".repeat(32));
-        Command::Create { name, digest, permission, scopes: scopes.to_vec(), expires_at }
-    }
-
-    fn created(expires_at: Option<i64>) -> Event {
-        let (name, digest, scopes) = ("ci".to_owned(), "0a".repeat(32), vec![Scope::ContactsRead]);
-        Event::TokenCreated { name, digest, permission: Permission::ReadOnly, scopes, expires_at }
-    }
-
-    #[test]
-    fn a_token_is_created_once() {
-        causes::<Token>(
-            vec![],
-            create("ci", Permission::ReadOnly, &[Scope::ContactsRead], Some(9)),
-            vec![created(Some(9))],
-        );
-    }
-
-    #[test]
-    fn a_name_has_1_to_255_characters() {
-        for name in ["", " ", &"x".repeat(256)] {
-            refuses::<Token>(vec![], create(name, Permission::Full, &[], None), Error::InvalidName);
-        }
-    }
-
-    #[test]
-    fn a_token_is_not_created_again_with_other_rights() {
-        for command in [
-            create("cd", Permission::ReadOnly, &[Scope::ContactsRead], Some(9)),
-            create("ci", Permission::Full, &[Scope::ContactsRead], Some(9)),
-            create("ci", Permission::ReadOnly, &[], Some(9)),
-            create("ci", Permission::ReadOnly, &[Scope::ContactsRead], None),
-        ] {
-            refuses::<Token>(vec![created(Some(9))], command, Error::Exists);
-        }
-    }
-
-    #[test]
-    fn a_token_is_revoked_once() {
-        causes::<Token>(vec![created(None)], Command::Revoke, vec![Event::TokenRevoked {}]);
-        refuses::<Token>(vec![], Command::Revoke, Error::Unknown);
-    }
-
-    #[test]
-    fn creating_a_revoked_token_again_does_not_revive_it() {
-        let given = vec![created(None), Event::TokenRevoked {}];
-        causes::<Token>(given, create("ci", Permission::ReadOnly, &[Scope::ContactsRead], None), vec![]);
-    }
-
-    #[test]
-    fn a_revoked_token_keeps_its_digest() {
-        holds::<Token>(&[created(None), Event::TokenRevoked {}], &[digest_claim(&"0a".repeat(32))]);
-        assert_eq!(Token::subject(&created(None), Uuid::nil()), None);
-    }
-
-    #[test]
-    fn a_token_lets_in_until_it_expires_or_is_revoked() {
-        let mut token = Token::default();
-        assert!(!token.is_valid_at(0), "a token that never began");
-        token.fold(&created(Some(9)));
-        assert!(token.is_valid_at(8));
-        assert!(!token.is_valid_at(9));
-        token.fold(&Event::TokenRevoked {});
-        assert!(!token.is_valid_at(8));
-    }
-}
+#[path = "token_tests.rs"]
+mod tests;

@@ -109,8 +109,9 @@ impl Translation {
                 let waiting = self.among("conversations", "v.id", Sql::new("t.waiting_since is not null"));
                 on(&truth(waiting), &test)
             }
-            // Nothing makes a contact blocked, and no flow runs: these fields are not listed, so no filter holds them.
-            Subject::Blocked | Subject::FlowState(_) => Sql::new("false"),
+            Subject::Blocked => on(&truth(Sql::new("v.blocked = 1")), &test),
+            // No flow runs: the field is not listed, so no filter holds it.
+            Subject::FlowState(_) => Sql::new("false"),
         }
     }
 
@@ -133,11 +134,12 @@ impl Translation {
     /// A range of what the list is sorted by, as a condition that the index of the order serves.
     fn in_order(&self, tree: &Tree<Condition>, order: Order) -> Option<Sql> {
         let Tree::Leaf(condition) = tree else { return None };
-        let Test::Range(from, to) = condition.test(self.now) else { return None };
+        let test = condition.test(self.now);
+        let Test::Range(from, to) = &*test else { return None };
         match (condition.subject(), order) {
             _ if condition.is_negative() => None,
-            (Subject::LastActivityAt, Order::LastActivity) => Some(range(&Sql::new("v.last_activity_at"), &from, &to)),
-            (Subject::CreatedAt, Order::Created) => Some(self.positions(&from, &to)),
+            (Subject::LastActivityAt, Order::LastActivity) => Some(range(&Sql::new("v.last_activity_at"), from, to)),
+            (Subject::CreatedAt, Order::Created) => Some(self.positions(from, to)),
             _ => None,
         }
     }
@@ -190,7 +192,7 @@ impl Translation {
         let test = condition.test(self.now);
         let of = |select: &'static str| Sql::new(select).bind(&self.workspace).push(" and ");
         let contacts = || of("select c.id as key from contacts c where c.workspace = ");
-        let exact = matches!(test, Test::Among(_));
+        let exact = matches!(&*test, Test::Among(_));
         match condition.subject() {
             Subject::Attribute(Attribute::Email) if exact => {
                 Some((0, contacts().append(on(&Sql::new("c.email_folded"), &test))))
@@ -208,7 +210,7 @@ impl Translation {
                 let sql = of("select distinct t.contact as key from contact_tags t where t.workspace = ");
                 Some((2, sql.append(on(&Sql::new("t.tag"), &test))))
             }
-            Subject::Unanswered if test == Test::Among(vec![Key::Text("true".to_owned())]) => {
+            Subject::Unanswered if *test == Test::Among(vec![Key::Text("true".to_owned())]) => {
                 let sql = of("select distinct t.contact as key from conversations t where t.workspace = ");
                 Some((3, sql.push("t.waiting_since is not null")))
             }

@@ -10,6 +10,8 @@ mod checkpoint;
 pub mod contact_fields;
 mod contact_filter;
 #[cfg(test)]
+mod contact_filter_given;
+#[cfg(test)]
 mod contact_filter_tests;
 pub mod contact_identities;
 pub mod contact_near;
@@ -28,6 +30,7 @@ pub mod flow_runs;
 pub mod flow_versions;
 pub mod flows;
 mod fold;
+mod inspection;
 mod listing;
 pub mod message_search;
 pub mod messages;
@@ -53,6 +56,7 @@ pub use cell::Json;
 pub use checkpoint::{Checkpoint, GROUP, VERSION};
 pub use cursor::{Cursor, InvalidCursor, Order};
 pub use fold::{FoldError, TABLES};
+pub use inspection::{Inspection, holds_read_tables, inspect};
 pub use listing::{Count, Page};
 pub use near_miss::{Named, Near};
 pub use read_tables::{OpenError, ReadTables};

@@ -21,7 +21,7 @@ use crate::fold::{self, FoldError};
 use crate::reader::Reader;
 use crate::sql::Sql;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite/views");
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite/views");
 
 /// How many readers work at once; more wait.
 const READERS: u32 = 4;

@@ -57,6 +57,8 @@ impl Projection for Token {
                 expires_at: *expires_at,
                 revoked_at: None,
             }),
+            // It stays what it is: of its secrets nothing is shown.
+            token::Event::TokenRotated { .. } => {}
             token::Event::TokenRevoked {} => {
                 rows.get_mut(&key).ok_or(Poison("the token did not begin"))?.revoked_at = Some(event.recorded_at);
             }

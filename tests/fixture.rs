@@ -60,6 +60,11 @@ impl Program {
         }
     }
 
+    /// What the clock says, in microseconds since the epoch.
+    pub fn time(&self) -> i64 {
+        chatbotx::clock::Clock::now(&*self.clock)
+    }
+
     /// The position of the last event.
     pub async fn head(&self) -> u64 {
         self.app.head(self.caller.workspace).await.expect("readable")

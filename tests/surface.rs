@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chatbotx::operations::{Effect, Operation, Toolset, all};
+use chatbotx::operations::{Operation, Toolset, all};
 use serde_json::{Value, json};
 use strum::VariantArray;
 
@@ -35,7 +35,7 @@ fn shown(operation: &Operation) -> Value {
             "openWorldHint": annotations.open_world,
         },
         "inputSchema": *operation.input_schema,
-        "outputSchema": *operation.output_schema,
+        "outputSchema": operation.output_schema,
     })
 }
 
@@ -87,12 +87,7 @@ fn the_surface_is_what_its_snapshot_says() {
 /// The row of README's table for an operation.
 fn row(operation: &Operation) -> String {
     let facts = operation.facts;
-    let effect = match facts.effect {
-        Effect::Read => "read",
-        Effect::Write => "write",
-        Effect::Destructive => "destructive",
-        Effect::ReachesCustomers => "reaches customers",
-    };
+    let effect = facts.effect.name();
     let toolsets: Vec<&str> = facts.toolsets.iter().copied().map(name_of).collect();
     let first = operation.description.split_inclusive(". ").next().unwrap_or_default().trim();
     format!("| `{}` | {effect} | {} | {first} |", facts.name, toolsets.join(", "))

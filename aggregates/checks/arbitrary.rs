@@ -163,6 +163,9 @@ fn event_named(name: &str) -> BoxedStrategy<Event> {
                 token::Event::TokenCreated { name, digest, permission, scopes, expires_at }.into()
             })
             .boxed(),
+        "TokenRotated" => (text(), option::of(any::<i64>()))
+            .prop_map(|(digest, previous_expires_at)| token::Event::TokenRotated { digest, previous_expires_at }.into())
+            .boxed(),
         "TokenRevoked" => Just(token::Event::TokenRevoked {}.into()).boxed(),
         "TagCreated" => text().prop_map(|name| tag::Event::TagCreated { name }.into()).boxed(),
         "CustomFieldCreated" => (text(), field_type(), option::of(text()))

@@ -72,6 +72,11 @@ fn settings() -> Vec<Event> {
             expires_at: Some(1_795_000_000_000_000),
         }
         .into(),
+        token::Event::TokenRotated {
+            digest: "fedcba9876543210".repeat(4),
+            previous_expires_at: Some(1_795_000_000_000_000),
+        }
+        .into(),
         token::Event::TokenRevoked {}.into(),
         tag::Event::TagCreated { name: "VIP".to_owned() }.into(),
         tag::Event::TagRenamed { name: "Gold".to_owned(), previous: "VIP".to_owned() }.into(),

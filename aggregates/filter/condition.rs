@@ -1,5 +1,6 @@
 //! One condition: from what was written, checked against the kind of its field, to a test on keys.
 
+use std::borrow::Cow;
 use std::ops::Bound;
 
 use serde_json::Value;
@@ -86,10 +87,10 @@ impl Condition {
 
     /// What at least one value (or, when it is negative, no value) has to be at `now`, in microseconds since the epoch.
     #[must_use]
-    pub fn test(&self, now: i64) -> Test {
+    pub fn test(&self, now: i64) -> Cow<'_, Test> {
         match &self.asked {
-            Asked::Test(test) => test.clone(),
-            Asked::Within(duration) => within(self.kind, now.saturating_sub(*duration), now),
+            Asked::Test(test) => Cow::Borrowed(test),
+            Asked::Within(duration) => Cow::Owned(within(self.kind, now.saturating_sub(*duration), now)),
         }
     }
 }

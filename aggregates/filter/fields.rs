@@ -341,6 +341,7 @@ pub const FIELDS: &[Field] = &[
     field("conversation.status", Subject::ConversationStatus, Kind::Choice(STATUSES), "conversation's status"),
     field("conversation.owner", Subject::ConversationOwner, Kind::Choice(OWNERS), "conversation's owner"),
     field("unanswered", Subject::Unanswered, Kind::State, "waiting for an answer"),
+    field("blocked", Subject::Blocked, Kind::State, "blocked"),
 ];
 
 impl Subject {

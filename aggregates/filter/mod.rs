@@ -36,6 +36,8 @@ mod resolve;
 mod words;
 
 #[cfg(test)]
+mod invalid_tests;
+#[cfg(test)]
 mod tests;
 
 pub use comparable::{column as comparable_column, keys as comparable_keys};

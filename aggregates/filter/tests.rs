@@ -32,7 +32,7 @@ const TYPES: [(&str, FieldType); 9] = [
     ("Second phone", FieldType::Phone),
 ];
 
-fn nouns() -> Nouns {
+pub(super) fn nouns() -> Nouns {
     let mut nouns = Nouns::default();
     nouns.add_tag(VIP, "VIP");
     nouns.add_tag(NEWS, "Newsletter");
@@ -227,6 +227,14 @@ fn all_any_and_not_go_together() {
     ] {
         assert_eq!(holds(&json, &ana()), wanted, "{json}");
     }
+}
+
+#[test]
+fn the_owners_of_conversations_are_those_that_there_are() {
+    use strum::VariantArray as _;
+    let owners: Vec<&str> = crate::conversation::Owner::VARIANTS.iter().map(|owner| owner.into()).collect();
+    let field = FIELDS.iter().find(|field| field.name == "conversation.owner").expect("a field");
+    assert_eq!(field.kind().map(Kind::choices), Some(owners.as_slice()));
 }
 
 #[test]

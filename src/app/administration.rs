@@ -92,6 +92,8 @@ pub struct TokenSummary {
     pub created_at: i64,
     /// When it ends, in microseconds since the epoch.
     pub expires_at: Option<i64>,
+    /// When the secret before the present one ends, in microseconds since the epoch, where it was given a time of grace.
+    pub previous_expires_at: Option<i64>,
     /// When it was last shown, in microseconds since the epoch, exact to a minute.
     pub last_used_at: Option<i64>,
     /// Whether it was ended by hand.
@@ -100,11 +102,20 @@ pub struct TokenSummary {
 
 /// What `log verify` found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Verification {
     /// Whether nothing was found.
     pub ok: bool,
+    /// How many ids of workspaces stand in the log's tables that are none: nobody can have written them through the program.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub malformed_ids: u64,
     /// Every workspace.
     pub workspaces: Vec<WorkspaceVerification>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How far a group of read tables is.
@@ -175,6 +186,7 @@ impl App {
                 scopes: token.scopes.clone(),
                 created_at: row.created_at,
                 expires_at: token.expires_at,
+                previous_expires_at: token.previous.as_ref().map(|previous| previous.expires_at),
                 last_used_at: uses.get(&row.id).copied(),
                 revoked: token.revoked,
             });
@@ -229,11 +241,13 @@ impl App {
     /// `unavailable` when the log cannot be read; what is found wrong in it is no error.
     pub async fn verify(&self, progress: &OnProgress) -> Result<Verification, Problem> {
         let mut workspaces = Vec::new();
-        for id in self.log.store().traces().await? {
+        let traces = self.log.store().traces().await?;
+        for id in traces.workspaces {
             let verified = self.log.verify(id, &**progress).await?;
             workspaces.push(verified);
         }
-        Ok(Verification { ok: workspaces.iter().all(|workspace| workspace.first_bad.is_none()), workspaces })
+        let sound = workspaces.iter().all(|workspace| workspace.first_bad.is_none());
+        Ok(Verification { ok: sound && traces.malformed == 0, malformed_ids: traces.malformed, workspaces })
     }
 
     /// How far every read table is.
@@ -305,7 +319,7 @@ impl App {
 }
 
 /// A request of the data folder's owner, without a key to repeat it by.
-fn request(operation: &'static str) -> TransactionRequest {
+pub(super) fn request(operation: &'static str) -> TransactionRequest {
     TransactionRequest {
         operation,
         request_id: format!("req_{}", Uuid::now_v7().simple()),
@@ -338,9 +352,9 @@ impl Decision for CreateWorkspace {
     }
 }
 
-struct ChangeToken {
-    id: TokenId,
-    command: token::Command,
+pub(super) struct ChangeToken {
+    pub(super) id: TokenId,
+    pub(super) command: token::Command,
 }
 
 impl Decision for ChangeToken {
@@ -374,7 +388,8 @@ impl From<token::Error> for Problem {
     fn from(error: token::Error) -> Self {
         match error {
             token::Error::InvalidName => Self::invalid("name", error.to_string()),
-            token::Error::Exists => Self::new(Code::Conflict, error.to_string()),
+            token::Error::InvalidGrace => Self::invalid("grace", error.to_string()),
+            token::Error::Exists | token::Error::Revoked => Self::new(Code::Conflict, error.to_string()),
             token::Error::Unknown => Self::new(Code::NotFound, "there is no such token in this workspace"),
         }
     }

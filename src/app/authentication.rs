@@ -27,7 +27,8 @@ pub struct Unauthenticated;
 
 /// What is remembered of tokens.
 pub(super) struct Tokens {
-    /// By digest. A digest's claim is never released, so this never becomes wrong.
+    /// By digest. A digest's claim is never released, so this never becomes wrong; whether the digest still opens its token is the
+    /// token's to say.
     owners: Cache<String, (WorkspaceId, Uuid)>,
     checked: Cache<(WorkspaceId, Uuid), Instant>,
     uses: Mutex<HashMap<(WorkspaceId, TokenId), Use>>,
@@ -66,18 +67,21 @@ impl App {
             Some(owner) => owner,
             None => {
                 let Some(owner) = self.log.claim_owner_anywhere(&digest_claim(&digest)).await? else { return Ok(None) };
-                self.tokens.owners.insert(digest, owner);
+                self.tokens.owners.insert(digest.clone(), owner);
                 owner
             }
         };
-        self.token_caller(workspace, TokenId(id)).await
+        self.token_caller(workspace, TokenId(id), &digest).await
     }
 
-    /// The caller that a token makes; nothing when it is revoked, expired or unknown.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn token_caller(&self, workspace: WorkspaceId, id: TokenId) -> Result<Option<Caller>, LogError> {
+    /// The caller that a token makes for whom shows the secret of `digest`; nothing when the token is revoked, expired or unknown, or
+    /// has another secret by now.
+    async fn token_caller(
+        &self,
+        workspace: WorkspaceId,
+        id: TokenId,
+        digest: &str,
+    ) -> Result<Option<Caller>, LogError> {
         let key = (workspace, id.0);
         let mut loaded = self.load_state::<Token>(workspace, id.0).await?;
         if self.tokens.checked.get(&key).is_none_or(|checked| checked.elapsed() > TRUSTED) {
@@ -88,7 +92,7 @@ impl App {
             self.tokens.checked.insert(key, Instant::now());
         }
         let now = self.now();
-        let Some(token) = loaded.state.downcast_ref::<Token>().filter(|token| token.is_valid_at(now)) else {
+        let Some(token) = loaded.state.downcast_ref::<Token>().filter(|token| token.opens(digest, now)) else {
             return Ok(None);
         };
         self.tokens.used(workspace, id, now);

@@ -6,10 +6,13 @@ mod caller;
 mod event_filter;
 mod follow_topics;
 mod following;
+mod moment;
 mod open;
 mod projector;
 mod read_context;
+mod replay;
 mod state_cache;
+mod token_rotation;
 mod token_text;
 mod transaction;
 mod unit_of_work;
@@ -33,8 +36,11 @@ pub use authentication::Unauthenticated;
 pub use caller::Caller;
 pub use event_filter::EventFilter;
 pub use following::{Batch, Following, Step};
+pub use moment::Moment;
 pub use open::OpenOptions;
 pub use read_context::ReadContext;
+pub use replay::{Replay, Replayed, ReplayedWorkspace};
+pub use token_rotation::RotatedToken;
 pub use transaction::{Decision, OUTCOME_KEPT_US, PlannedEvent, SEND_OUTCOME_KEPT_US, Transacted, TransactionRequest};
 pub use unit_of_work::UnitOfWork;
 
@@ -49,6 +55,7 @@ const FAILURE_REMEMBERED: Duration = Duration::from_secs(10);
 
 /// The running program, shared by every door.
 pub struct App {
+    options: OpenOptions,
     log: Arc<EventLog>,
     projector: Arc<projector::Projector>,
     clock: Arc<dyn Clock>,
@@ -71,6 +78,12 @@ impl App {
     #[must_use]
     pub const fn stopping(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Where the program keeps its data.
+    #[must_use]
+    pub const fn opened_at(&self) -> &OpenOptions {
+        &self.options
     }
 
     /// The event log, for the doors that show it as it is.

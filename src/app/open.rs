@@ -26,6 +26,29 @@ pub struct OpenOptions {
     pub database_url: Option<String>,
 }
 
+impl OpenOptions {
+    /// The file of the log.
+    #[must_use]
+    pub fn log_file(&self) -> PathBuf {
+        match self.database_url.as_deref().and_then(|url| url.strip_prefix("sqlite:")) {
+            Some(path) => PathBuf::from(path.trim_start_matches("//")),
+            None => self.data.join("events.db"),
+        }
+    }
+
+    /// The file of the key above all others.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        self.data.join("master.key")
+    }
+
+    /// The link to the file of the read tables.
+    #[must_use]
+    pub fn tables_link(&self) -> PathBuf {
+        self.data.join("views.db")
+    }
+}
+
 impl App {
     /// Opens the databases, brings them up to date, starts the tasks behind.
     ///
@@ -49,11 +72,7 @@ impl App {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             Problem::new(Code::Unavailable, format!("{what} cannot be used: {error}"))
         };
-        let file = match options.database_url.as_deref().and_then(|url| url.strip_prefix("sqlite:")) {
-            Some(path) => PathBuf::from(path.trim_start_matches("//")),
-            None => options.data.join("events.db"),
-        };
-        let key = options.data.join("master.key");
+        let (file, key) = (options.log_file(), options.key_file());
         if file.exists() && !key.exists() {
             // A new key beside an old log would open nothing of it, and part what follows from what was.
             return Err(Problem::new(Code::Unavailable, "there is an event log, but not its master.key")
@@ -71,6 +90,7 @@ impl App {
         let stop = CancellationToken::new();
         let app = Arc::new(Self {
             follows: follow_topics::Follows::new(Arc::clone(&log), stop.clone()),
+            options: options.clone(),
             log,
             projector,
             clock,

@@ -18,7 +18,7 @@ use crate::event_log::EventLog;
 use crate::event_log::append::{LogEntry, LogError};
 
 /// Events in one transaction of the read tables.
-const PAGE: usize = 2_000;
+pub(super) const PAGE: usize = 2_000;
 /// How long a workspace whose tables stand still is left alone before it is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -84,7 +84,7 @@ fn point_link(folder: &Path, file: &Path) -> std::io::Result<()> {
 }
 
 /// Removes a generation with what SQLite keeps beside it.
-fn remove_file(file: &Path) {
+pub(super) fn remove_file(file: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = file.as_os_str().to_owned();
         name.push(suffix);
@@ -341,7 +341,7 @@ impl Projector {
     }
 }
 
-fn reached_by(workspace: WorkspaceId, entries: &[LogEntry]) -> Option<Checkpoint> {
+pub(super) fn reached_by(workspace: WorkspaceId, entries: &[LogEntry]) -> Option<Checkpoint> {
     let last = entries.last()?;
     Some(Checkpoint { workspace, position: last.recorded.position, leaf_hash: last.leaf_hash })
 }

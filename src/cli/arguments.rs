@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use aggregates::token::{Permission, Scope};
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
-use serde_json::{Map, Value};
 
+use super::call_arguments::CallArguments;
 use super::expiry::Expiry;
+use super::log_arguments::LogCommand;
+use super::moments::Grace;
 use super::options::GlobalOptions;
 
 /// A messaging workspace for AI assistants, over MCP, on an event log.
@@ -47,7 +49,7 @@ pub enum Command {
     /// Make and list workspaces
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
-    /// Make, list and end access tokens
+    /// Make, list, renew and end access tokens
     #[command(subcommand)]
     Token(TokenCommand),
     /// Read and check the log of events
@@ -69,18 +71,42 @@ pub enum Command {
         json: bool,
     },
     /// Call any operation, as its MCP tool would
-    #[command(after_help = "Example:\n  chatbotx call list_contacts --json '{\"query\": \"ana\"}'")]
-    Call {
-        /// The operation's name
-        name: String,
-        /// Its input
-        #[arg(long, value_name = "JSON", default_value = "{}", value_parser = json_object)]
-        json: Map<String, Value>,
-        /// The workspace's id or name; not needed when there is one only
+    #[command(after_help = CALL_EXAMPLES)]
+    Call(CallArguments),
+    /// Say what is wrong with the installation, and how to mend it; exit code 1 when something is
+    #[command(after_help = "Example:\n  chatbotx doctor --full")]
+    Doctor {
+        /// Verify the whole log, and not only its last events
+        #[arg(long)]
+        full: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fill a workspace with made-up people and conversations, to look around in
+    #[command(after_help = "Example:\n  chatbotx demo --contacts 500 --seed 7")]
+    Demo {
+        /// How many people
+        #[arg(long, value_name = "N", default_value_t = 300)]
+        contacts: u32,
+        /// The same seed makes the same people
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// The id or name of a workspace without contacts. Default: a new one called "Demo"
         #[arg(long, value_name = "ID|NAME")]
         workspace: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
+
+const CALL_EXAMPLES: &str = "Examples:
+  chatbotx call list_contacts query=ana limit=5
+  chatbotx call add_contact_tags contactId=email:ana@example.org tags=VIP,newsletter
+  chatbotx call create_contact --json '{\"firstName\": \"Ana\"}'
+  chatbotx call create_contact - < contact.json
+  chatbotx call --list";
 
 const STDIO_EXAMPLES: &str = "Examples:
   claude mcp add chatbotx -- chatbotx stdio
@@ -170,6 +196,21 @@ pub enum TokenCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Give a token another secret, which is shown once; everything else about it stays
+    #[command(after_help = "Example:\n  chatbotx token rotate reader --grace 12h")]
+    Rotate {
+        /// The token's id or name
+        token: String,
+        /// How long the old secret goes on opening, at most 7d. Default: it ends at once
+        #[arg(long, value_name = "DURATION")]
+        grace: Option<Grace>,
+        /// The workspace's id or name; not needed when there is one only
+        #[arg(long, value_name = "ID|NAME")]
+        workspace: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// List the tokens
     List {
         /// The workspace's id or name; not needed when there is one only
@@ -186,29 +227,6 @@ pub enum TokenCommand {
         /// The workspace's id or name; not needed when there is one only
         #[arg(long, value_name = "ID|NAME")]
         workspace: Option<String>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// The log.
-#[derive(Subcommand, Debug)]
-pub enum LogCommand {
-    /// Print the last events, as JSON lines
-    Tail {
-        /// How many
-        #[arg(long, short = 'n', default_value_t = 20)]
-        lines: u32,
-        /// Go on with what happens next
-        #[arg(long, short)]
-        follow: bool,
-        /// The workspace's id or name; not needed when there is one only
-        #[arg(long, value_name = "ID|NAME")]
-        workspace: Option<String>,
-    },
-    /// Check that no event was changed, removed, inserted or reordered; exit code 1 when one was
-    Verify {
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -253,12 +271,6 @@ fn permission() -> impl TypedValueParser<Value = Permission> {
 fn scope() -> impl TypedValueParser<Value = Scope> {
     use strum::VariantNames;
     clap::builder::PossibleValuesParser::new(Scope::VARIANTS.iter().copied()).try_map(|text| text.parse::<Scope>())
-}
-
-fn json_object(text: &str) -> Result<Map<String, Value>, String> {
-    // The message of serde may quote what is a customer's; the place is enough.
-    serde_json::from_str(text)
-        .map_err(|error| format!("no JSON object (line {}, column {})", error.line(), error.column()))
 }
 
 #[cfg(test)]

@@ -4,13 +4,18 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::arguments::{Command, LogCommand, ProjectionsCommand, TokenCommand, WorkspaceCommand};
+use super::arguments::{Command, ProjectionsCommand, TokenCommand, WorkspaceCommand};
+use super::call_arguments::CallArguments;
 use super::control::{Progress, absolute, control};
+use super::export::Destination;
+use super::log_arguments::{ExportArguments, LogCommand, ReplayArguments};
 use super::options::GlobalOptions;
-use super::output::{PROJECTIONS, TOKENS, VERIFIED, WORKSPACES, table};
-use super::{Form, chat, serve, stdio};
+use super::output::{OPERATIONS, PROJECTIONS, REPLAYED, TOKENS, VERIFIED, WORKSPACES, table};
+use super::{Form, chat, doctor, serve, stdio};
 use crate::app::NewToken;
+use crate::local::call_input;
 use crate::local::control::ControlCommand;
+use crate::local::demo::DemoRequest;
 use crate::problem::Problem;
 
 /// A result for people.
@@ -29,11 +34,19 @@ struct Plan {
 pub(super) fn form(command: &Command) -> Form {
     let json = match command {
         Command::Serve | Command::Stdio(_) | Command::Chat(_) => false,
-        Command::Call { .. } | Command::Watch(_) | Command::Log(LogCommand::Tail { .. }) => true,
+        Command::Call(call) => !call.list || call.json.is_some(),
+        Command::Watch(_) | Command::Log(LogCommand::Tail { .. }) => true,
+        Command::Log(LogCommand::Export(arguments)) => arguments.json || arguments.out.is_none(),
+        Command::Log(LogCommand::Replay(arguments)) => arguments.json,
         Command::Backup { json, .. }
+        | Command::Doctor { json, .. }
+        | Command::Demo { json, .. }
         | Command::Workspace(WorkspaceCommand::Create { json, .. } | WorkspaceCommand::List { json })
         | Command::Token(
-            TokenCommand::Create { json, .. } | TokenCommand::List { json, .. } | TokenCommand::Revoke { json, .. },
+            TokenCommand::Create { json, .. }
+            | TokenCommand::Rotate { json, .. }
+            | TokenCommand::List { json, .. }
+            | TokenCommand::Revoke { json, .. },
         )
         | Command::Log(LogCommand::Verify { json })
         | Command::Projections(ProjectionsCommand::Status { json } | ProjectionsCommand::Rebuild { json }) => *json,
@@ -50,7 +63,7 @@ pub(super) async fn execute(options: &GlobalOptions, command: Command) -> Result
         Command::Chat(arguments) => return chat::chat(options, arguments).await.map(|()| ExitCode::SUCCESS),
         Command::Workspace(command) => workspace(command),
         Command::Token(command) => token(command)?,
-        Command::Log(command) => log(command),
+        Command::Log(command) => log(command)?,
         Command::Projections(command) => projections(&command),
         Command::Watch(arguments) => lines(ControlCommand::Watch {
             workspace: arguments.workspace,
@@ -61,14 +74,20 @@ pub(super) async fn execute(options: &GlobalOptions, command: Command) -> Result
             let command = ControlCommand::Backup { file: absolute(&file)? };
             bar(command, |result| format!("wrote {} bytes to {}", result["bytes"], text(result, "file")), json)
         }
-        Command::Call { name, json, workspace } => {
-            bar(ControlCommand::Call { workspace, name, arguments: json }, Value::to_string, true)
+        Command::Doctor { full, json } => return doctor::doctor(options, full, json).await,
+        Command::Demo { contacts, seed, workspace, json } => {
+            bar(ControlCommand::Demo(DemoRequest { workspace, contacts, seed }), demo_made, json)
         }
+        Command::Call(arguments) if arguments.list => {
+            println!("{}", operations(form));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Call(arguments) => call(&arguments)?,
     };
     let verdict = matches!(plan.command, ControlCommand::LogVerify {});
     let result = control(options, plan.command, plan.progress).await?;
     match plan.render {
-        Some(_) if plan.json || form == Form::Json => println!("{result}"),
+        Some(_) if plan.json => println!("{result}"),
         Some(render) => println!("{}", render(&result)),
         None => {}
     }
@@ -101,6 +120,19 @@ fn token(command: TokenCommand) -> Result<Plan, Problem> {
                 json,
             )
         }
+        TokenCommand::Rotate { token, grace, workspace, json } => bar(
+            ControlCommand::TokenRotate { workspace, token, grace_us: grace.unwrap_or_default().0 },
+            |result| {
+                let until = result["previousExpiresAt"].as_str();
+                let end = until.map_or("ends now".to_owned(), |until| format!("opens until {until}"));
+                format!(
+                    "{} has another secret, the old one {end}\nshown this once: {}",
+                    text(result, "id"),
+                    text(result, "token")
+                )
+            },
+            json,
+        ),
         TokenCommand::List { workspace, json } => {
             bar(ControlCommand::TokenList { workspace }, |result| table(&result["items"], TOKENS), json)
         }
@@ -112,8 +144,67 @@ fn token(command: TokenCommand) -> Result<Plan, Problem> {
     })
 }
 
-fn log(command: LogCommand) -> Plan {
-    match command {
+fn call(arguments: &CallArguments) -> Result<Plan, Problem> {
+    let command = ControlCommand::Call {
+        workspace: arguments.workspace.clone(),
+        name: arguments.name.clone().unwrap_or_default(),
+        arguments: arguments.input()?,
+    };
+    let render: Render = if arguments.compact { Value::to_string } else { |result| format!("{result:#}") };
+    Ok(bar(command, render, false))
+}
+
+fn operations(form: Form) -> String {
+    let listed = call_input::operations();
+    if form == Form::Json {
+        return listed.to_string();
+    }
+    let toolsets = listed["toolsets"].as_array().into_iter().flatten();
+    let parts = toolsets
+        .map(|toolset| format!("Toolset {}\n\n{}\n", text(toolset, "name"), table(&toolset["operations"], OPERATIONS)));
+    parts.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+fn demo_made(result: &Value) -> String {
+    let (id, name) = (text(result, "workspace"), text(result, "name"));
+    format!(
+        "filled the workspace \"{name}\" ({id}): {} contacts, {} conversations, {} messages, {} events\n\n\
+         What to try next:\n  \
+           chatbotx call list_contacts --workspace {id} query=müller\n  \
+           chatbotx call list_conversations --workspace {id} unanswered=true\n  \
+           chatbotx log tail --workspace {id} -n 5\n  \
+           claude mcp add demo -- chatbotx stdio --workspace {id}",
+        result["contacts"], result["conversations"], result["messages"], result["events"],
+    )
+}
+
+fn export(arguments: ExportArguments) -> Result<Plan, Problem> {
+    let ExportArguments { after, until, workspace, out, json } = arguments;
+    let to_file = out.is_some();
+    let destination = Destination::open(out.as_deref())?;
+    let command = ControlCommand::LogExport { workspace, after, until: until.map(|until| until.0) };
+    let render: Option<Render> = to_file.then_some(|result: &Value| {
+        format!("wrote {} events up to position {}; root {}", result["events"], result["until"], text(result, "root"))
+    });
+    Ok(Plan { command, progress: Progress::Export(destination), render, json })
+}
+
+fn replay(arguments: ReplayArguments) -> Result<Plan, Problem> {
+    let ReplayArguments { to, until, workspace, force, json } = arguments;
+    let (file, until) = (absolute(&to)?, until.map(|until| until.0));
+    let command = ControlCommand::LogReplay { workspace, file, until, overwrite: force };
+    let render: Render = |result| {
+        let seconds = result["seconds"].as_f64().unwrap_or_default();
+        let rows = table(&result["workspaces"], REPLAYED);
+        format!("{rows}\nreplayed {} events in {seconds:.2} s into {}", result["events"], text(result, "file"))
+    };
+    Ok(bar(command, render, json))
+}
+
+fn log(command: LogCommand) -> Result<Plan, Problem> {
+    Ok(match command {
+        LogCommand::Export(arguments) => export(arguments)?,
+        LogCommand::Replay(arguments) => replay(arguments)?,
         LogCommand::Tail { lines: count, follow, workspace } => {
             lines(ControlCommand::LogTail { workspace, lines: count, follow })
         }
@@ -121,11 +212,14 @@ fn log(command: LogCommand) -> Plan {
             ControlCommand::LogVerify {},
             |result| {
                 let verdict = if result["ok"] == true { "the log is as it was written" } else { "THE LOG WAS CHANGED" };
-                format!("{}\n{verdict}", table(&result["workspaces"], VERIFIED))
+                let strays = result["malformedIds"]
+                    .as_u64()
+                    .map(|rows| format!("rows that belong to no workspace, since its id is malformed: {rows}\n"));
+                format!("{}\n{}{verdict}", table(&result["workspaces"], VERIFIED), strays.unwrap_or_default())
             },
             json,
         ),
-    }
+    })
 }
 
 fn projections(command: &ProjectionsCommand) -> Plan {

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::export::Destination;
 use super::options::GlobalOptions;
 use crate::local::Reach;
 use crate::local::control::ControlCommand;
@@ -21,6 +22,8 @@ pub enum Progress {
     Bar,
     /// Every line on standard output: it is what was asked for.
     Lines,
+    /// Events go where they are wanted, and a bar on the terminal, unless it would stand between them.
+    Export(Destination),
 }
 
 /// Carries a command out; gives its result.
@@ -43,24 +46,33 @@ pub async fn control(options: &GlobalOptions, command: ControlCommand, progress:
 }
 
 async fn follow(mut connection: Connection, progress: Progress) -> Result<Value, Problem> {
-    let bar = match progress {
-        // Hidden by itself when standard error is no terminal.
-        Progress::Bar => Some(ProgressBar::new(0).with_style(style())),
-        Progress::Lines => None,
+    // Hidden by itself when standard error is no terminal.
+    let bar = || Some(ProgressBar::new(0).with_style(style()));
+    let (bar, mut destination) = match progress {
+        Progress::Bar => (bar(), None),
+        Progress::Lines => (None, None),
+        Progress::Export(destination) => (bar().filter(|_| !destination.is_terminal()), Some(destination)),
     };
     loop {
         match read_json(&mut connection).await {
-            Ok(Reply::Progress(step)) => match &bar {
-                Some(bar) => {
+            Ok(Reply::Progress(step)) => {
+                match (&mut destination, &bar) {
+                    (Some(destination), _) => destination.write(&step["event"])?,
+                    (None, None) => print_line(&step)?,
+                    (None, Some(_)) => {}
+                }
+                if let Some(bar) = &bar {
                     let number = |name: &str| step.get(name).and_then(Value::as_u64).unwrap_or_default();
                     bar.set_length(number("total"));
                     bar.set_position(number("done"));
                 }
-                None => print_line(&step)?,
-            },
+            }
             Ok(Reply::Result(result)) => {
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
+                }
+                if let Some(mut destination) = destination {
+                    destination.finish()?;
                 }
                 return Ok(result);
             }

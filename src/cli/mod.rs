@@ -1,16 +1,22 @@
 //! The command line: parses it, carries the command out, prints what came of it.
 
 mod arguments;
+mod call_arguments;
 mod chat;
 mod chat_stream;
 mod commands;
 mod control;
+mod doctor;
 mod expiry;
+mod export;
+mod log_arguments;
+mod moments;
 mod options;
 mod output;
 mod serve;
 mod snippets;
 mod stdio;
+mod usage;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -19,9 +25,8 @@ use clap::Parser;
 use rustix::fs::Mode;
 use tracing_subscriber::EnvFilter;
 
-pub use options::{GlobalOptions, HttpOptions, Switch};
-
 use self::arguments::{Arguments, Command};
+use self::options::GlobalOptions;
 use crate::problem::{Code, Problem};
 
 /// How a problem is shown.
@@ -34,7 +39,10 @@ enum Form {
 /// Runs the program; gives its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::tell(&error, std::env::args_os().skip(1)),
+    };
     // The files hold people's data: for their owner only, whatever folder they are in.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let command = arguments.command.unwrap_or(Command::Serve);

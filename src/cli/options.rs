@@ -10,6 +10,7 @@ use crate::app::OpenOptions;
 use crate::local::DataFolder;
 use crate::local::protocol::unavailable;
 use crate::problem::Problem;
+use crate::settings::{Limits, Settings};
 
 /// Settings of every command.
 #[derive(Args, Clone, Debug)]
@@ -49,6 +50,26 @@ pub struct HttpOptions {
     /// Whether `?token=` is accepted where a client cannot send headers
     #[arg(long, env = "CHATBOTX_URL_TOKENS", value_name = "on|off", global = true, default_value = "on")]
     pub url_tokens: Switch,
+    /// Rates.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+}
+
+/// How much one caller may ask for in 10 s; 0 is no limit.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LimitOptions {
+    /// Tool calls of one token in 10 s; 0 = no limit
+    #[arg(long, env = "CHATBOTX_LIMIT_CALLS_PER_TOKEN", value_name = "N", global = true, hide_short_help = true,
+        default_value_t = Limits::default().calls_per_token)]
+    pub limit_calls_per_token: u32,
+    /// Tool calls in one workspace in 10 s; 0 = no limit
+    #[arg(long, env = "CHATBOTX_LIMIT_CALLS_PER_WORKSPACE", value_name = "N", global = true, hide_short_help = true,
+        default_value_t = Limits::default().calls_per_workspace)]
+    pub limit_calls_per_workspace: u32,
+    /// Wrong or missing tokens from one address in 10 s; 0 = no limit
+    #[arg(long, env = "CHATBOTX_LIMIT_FAILED_TOKENS", value_name = "N", global = true, hide_short_help = true,
+        default_value_t = Limits::default().failed_authentications_per_address)]
+    pub limit_failed_tokens: u32,
 }
 
 /// On or off.
@@ -60,21 +81,69 @@ pub enum Switch {
     Off,
 }
 
+impl HttpOptions {
+    /// The settings that they make.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            listen: self.listen,
+            public_url: self.public_url.clone(),
+            allow_hosts: self.allow_host.clone(),
+            allow_origins: self.allow_origin.clone(),
+            trust_proxy: self.trust_proxy.clone(),
+            url_tokens: self.url_tokens == Switch::On,
+            limits: Limits {
+                calls_per_token: self.limits.limit_calls_per_token,
+                calls_per_workspace: self.limits.limit_calls_per_workspace,
+                failed_authentications_per_address: self.limits.limit_failed_tokens,
+                ..Limits::default()
+            },
+        }
+    }
+}
+
 impl GlobalOptions {
+    /// Where the data folder is or is going to be.
+    ///
+    /// # Errors
+    /// `invalid_input` when the user has no home and named none.
+    pub fn data_path(&self) -> Result<PathBuf, Problem> {
+        let path = self.data.clone().or_else(DataFolder::default_path);
+        path.ok_or_else(|| Problem::invalid("data", "this user has no home").hint("name a folder: --data"))
+    }
+
     /// The data folder, made when it is not there.
     ///
     /// # Errors
     /// `unavailable` when it cannot be made; `invalid_input` when the user has no home and named none.
     pub fn folder(&self) -> Result<DataFolder, Problem> {
-        let path = self.data.clone().or_else(DataFolder::default_path);
-        let path =
-            path.ok_or_else(|| Problem::invalid("data", "this user has no home").hint("name a folder: --data"))?;
-        DataFolder::open(&path).map_err(|error| unavailable(&error))
+        DataFolder::open(&self.data_path()?).map_err(|error| unavailable(&error))
     }
 
     /// How the program opens its databases in `folder`.
     #[must_use]
     pub fn open_options(&self, folder: &DataFolder) -> OpenOptions {
         OpenOptions { data: folder.path().to_owned(), database_url: self.database_url.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::arguments::Arguments;
+
+    #[test]
+    fn limits_are_those_of_the_options() {
+        let settings = |words: &[&str]| {
+            let words = [&["chatbotx"], words].concat();
+            Arguments::try_parse_from(words).expect("a command line").options.http.settings().limits
+        };
+        let limits = settings(&["--limit-calls-per-token", "7", "serve", "--limit-failed-tokens=0"]);
+        assert_eq!((limits.calls_per_token, limits.failed_authentications_per_address), (7, 0));
+        let defaults = crate::settings::Limits::default();
+        assert_eq!(limits.calls_per_workspace, defaults.calls_per_workspace);
+        assert_eq!(settings(&[]).calls_per_token, defaults.calls_per_token);
+        assert!(Arguments::try_parse_from(["chatbotx", "--limit-calls-per-token", "-1"]).is_err());
     }
 }

@@ -8,9 +8,14 @@ use crate::problem::Problem;
 /// The columns of a list of workspaces.
 pub const WORKSPACES: &[&str] = &["id", "name", "position"];
 /// The columns of a list of tokens.
-pub const TOKENS: &[&str] = &["id", "name", "permission", "scopes", "expiresAt", "lastUsedAt", "revoked"];
+pub const TOKENS: &[&str] =
+    &["id", "name", "permission", "scopes", "expiresAt", "previousExpiresAt", "lastUsedAt", "revoked"];
 /// The columns of the state of the read tables.
 pub const PROJECTIONS: &[&str] = &["name", "version", "workspace", "position", "head", "error"];
+/// The columns of a replay.
+pub const REPLAYED: &[&str] = &["id", "name", "position", "at"];
+/// The columns of a list of operations.
+pub const OPERATIONS: &[&str] = &["name", "effect", "description"];
 /// The columns of a verified log.
 pub const VERIFIED: &[&str] = &["id", "size", "root", "firstBad"];
 

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::chat::visible;
 use super::options::GlobalOptions;
 use super::snippets::{Place, chat_command, snippets};
 use crate::app::App;
@@ -59,7 +60,7 @@ async fn run(app: Arc<App>, options: &GlobalOptions, listener: TcpListener) -> R
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        outcome = doors::serve_http(app, &options.http, listener, stop.clone()) => outcome,
+        outcome = doors::serve_http(app, options.http.settings(), listener, stop.clone()) => outcome,
         () = too_late => {
             tracing::warn!("some calls did not finish in time and are cut off");
             Ok(())
@@ -86,16 +87,22 @@ pub fn stop_signal() -> Result<CancellationToken, Problem> {
     Ok(stop)
 }
 
+/// A token, and the workspace that it opens.
+struct FirstToken {
+    token: CreatedToken,
+    workspace: String,
+}
+
 /// Makes what a new folder begins with. Gives the first token of the only workspace, when it never had one.
-async fn first_start(app: &Arc<App>) -> Result<Option<CreatedToken>, Problem> {
+async fn first_start(app: &Arc<App>) -> Result<Option<FirstToken>, Problem> {
     let workspaces = app.workspaces().await?;
-    let workspace = match workspaces.as_slice() {
-        [] => app.create_workspace(FIRST_WORKSPACE).await?,
-        // An assistant's process may have made it, and could show no token to anybody.
-        [only] if app.tokens(only.id).await?.is_empty() => only.id,
+    let (workspace, name) = match workspaces.as_slice() {
+        [] => (app.create_workspace(FIRST_WORKSPACE).await?, FIRST_WORKSPACE.to_owned()),
+        // An assistant's process or a command may have made it, and could show no token to anybody.
+        [only] if app.tokens(only.id).await?.is_empty() => (only.id, only.name.clone()),
         _ => return Ok(None),
     };
-    app.create_token(workspace, &first_token()).await.map(Some)
+    Ok(Some(FirstToken { token: app.create_token(workspace, &first_token()).await?, workspace: name }))
 }
 
 /// Says on standard output where the server is and, once, how to get in.
@@ -103,7 +110,7 @@ fn greet(
     options: &GlobalOptions,
     folder: &DataFolder,
     address: &str,
-    token: Option<&CreatedToken>,
+    first: Option<&FirstToken>,
 ) -> Result<(), Problem> {
     let program = std::env::current_exe().map_err(|error| Problem::internal(&error))?;
     let place = Place {
@@ -117,9 +124,9 @@ fn greet(
     };
     println!("ChatbotX {} serves {address}", env!("CARGO_PKG_VERSION"));
     println!("Data folder: {}", folder.path().display());
-    match token {
-        Some(token) => {
-            println!("\nToken of \"{FIRST_WORKSPACE}\", shown this once: {}", token.text);
+    match first {
+        Some(FirstToken { token, workspace }) => {
+            println!("\nToken of \"{}\", shown this once: {}", visible(workspace), token.text);
             println!("\nConnect an assistant by pasting one of these:\n\n{}", snippets(&place, &token.text));
             println!("Then write to it as a customer:\n  {}", chat_command(&place));
         }

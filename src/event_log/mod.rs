@@ -14,6 +14,7 @@ pub mod sealing;
 mod sqlite;
 pub mod store;
 pub mod verify;
+mod verify_last;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -33,6 +34,7 @@ use appender::{AppendAnswer, Appender};
 use event_stream::EventStream;
 use sealing::{Context, MasterKey, SubjectKey};
 use sqlite::SqliteLog;
+pub use sqlite::{Inspection, Tables, inspect};
 use store::{EventRange, LogStore, Snapshot};
 
 /// How many contacts' keys are kept in memory.

@@ -65,6 +65,23 @@ impl MasterKey {
         }
     }
 
+    /// Reads the key file.
+    ///
+    /// # Errors
+    /// When the file is not there, cannot be read, or holds something else.
+    pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
+        let text = Zeroizing::new(std::fs::read_to_string(path)?);
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        let digits = text.trim();
+        if digits.len() != 64 || !digits.is_ascii() {
+            return Err(MasterKeyError::Malformed);
+        }
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&digits[place * 2..place * 2 + 2], 16).map_err(|_| MasterKeyError::Malformed)?;
+        }
+        Ok(Self::from_bytes(&bytes))
+    }
+
     /// Reads the key file, or makes it (mode 0600) when there is none.
     ///
     /// # Errors
@@ -72,21 +89,8 @@ impl MasterKey {
     pub fn open(path: &Path) -> Result<Self, MasterKeyError> {
         use std::io::Write;
         use std::os::unix::fs::OpenOptionsExt;
-        match std::fs::read_to_string(path) {
-            Ok(text) => {
-                let text = Zeroizing::new(text);
-                let mut bytes = Zeroizing::new([0_u8; 32]);
-                let digits = text.trim();
-                if digits.len() != 64 || !digits.is_ascii() {
-                    return Err(MasterKeyError::Malformed);
-                }
-                for (place, byte) in bytes.iter_mut().enumerate() {
-                    *byte = u8::from_str_radix(&digits[place * 2..place * 2 + 2], 16)
-                        .map_err(|_| MasterKeyError::Malformed)?;
-                }
-                Ok(Self::from_bytes(&bytes))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        match Self::read(path) {
+            Err(MasterKeyError::File(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                 let bytes = Zeroizing::new(rand::random::<[u8; 32]>());
                 let text = Zeroizing::new(
                     bytes.iter().fold(String::with_capacity(65), |text, byte| text + &format!("{byte:02x}")) + "\n",
@@ -100,7 +104,7 @@ impl MasterKey {
                 }
                 Ok(Self::from_bytes(&bytes))
             }
-            Err(error) => Err(error.into()),
+            read => read,
         }
     }
 

@@ -43,6 +43,15 @@ pub struct Snapshot {
     pub state: Vec<u8>,
 }
 
+/// Of whom anything is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// The workspaces, the oldest first.
+    pub workspaces: Vec<WorkspaceId>,
+    /// How many other ids stand where a workspace's should.
+    pub malformed: u64,
+}
+
 /// A claim's row: kind, hash, owner, the position that took it.
 pub type StoredClaim = (String, Hash, Uuid, u64);
 
@@ -67,11 +76,11 @@ pub trait LogStore: Send + Sync + 'static {
     /// Decides and writes a batch; `now` is in microseconds.
     fn append<'a>(&'a self, units: &'a [&'a AppendUnit], now: i64) -> BoxFuture<'a, Result<BatchAnswers, LogError>>;
 
-    /// The workspaces that have events, oldest first.
+    /// The workspaces that have events, oldest first. A head whose id is none is passed over: [`Self::traces`] tells of it.
     fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>>;
 
     /// The workspaces of which anything is stored, be it without a head: what a check of the whole log looks at.
-    fn traces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>>;
+    fn traces(&self) -> BoxFuture<'_, Result<Traces, LogError>>;
 
     /// The head of a workspace's log; an empty one for a workspace without events.
     fn head(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Head, LogError>>;

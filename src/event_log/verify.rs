@@ -45,15 +45,28 @@ fn bad(position: u64, reason: impl Into<String>) -> BadPosition {
     BadPosition { position, reason: reason.into() }
 }
 
-/// A walk over one workspace's log.
-struct Walk {
+/// What was found in a workspace whose tree, as far as it was walked, is `frontier`.
+pub(super) fn finding(
     workspace: WorkspaceId,
-    frontier: Frontier,
-    recorded_at: i64,
-    sequences: HashMap<Uuid, (u64, aggregates::stream::StreamType)>,
-    claims: HashMap<(String, Hash), (Uuid, u64)>,
+    frontier: &Frontier,
+    bad: Option<(u64, String)>,
+) -> WorkspaceVerification {
+    let root = frontier.root().iter().map(|byte| format!("{byte:02x}")).collect();
+    let first_bad = bad.map(|(position, reason)| BadPosition { position, reason });
+    WorkspaceVerification { id: workspace, size: frontier.size(), root, first_bad }
+}
+
+/// A walk over one workspace's log.
+pub(super) struct Walk {
+    pub(super) workspace: WorkspaceId,
+    pub(super) frontier: Frontier,
+    pub(super) recorded_at: i64,
+    pub(super) sequences: HashMap<Uuid, (u64, aggregates::stream::StreamType)>,
+    /// Otherwise streams go on that began before: the first event of each that is met is taken at its word.
+    pub(super) from_the_beginning: bool,
+    pub(super) claims: HashMap<(String, Hash), (Uuid, u64)>,
     /// Completed nodes of the page at hand, to be compared with the stored ones.
-    nodes: Vec<(u64, Node)>,
+    pub(super) nodes: Vec<(u64, Node)>,
 }
 
 impl EventLog {
@@ -76,6 +89,7 @@ impl EventLog {
             frontier: Frontier::default(),
             recorded_at: i64::MIN,
             sequences: HashMap::new(),
+            from_the_beginning: true,
             claims: HashMap::new(),
             nodes: Vec::new(),
         };
@@ -86,11 +100,10 @@ impl EventLog {
                 None => self.compare_claims(&walk).await?,
             },
         };
-        let root = walk.frontier.root().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(WorkspaceVerification { id: workspace, size: walk.frontier.size(), root, first_bad })
+        Ok(finding(workspace, &walk.frontier, first_bad.map(|bad| (bad.position, bad.reason))))
     }
 
-    async fn walk(
+    pub(super) async fn walk(
         &self,
         walk: &mut Walk,
         head: Option<&Head>,
@@ -153,7 +166,7 @@ impl EventLog {
     }
 
     /// Looks for events outside of what the head counts: before the first position, or behind the last.
-    async fn find_beyond(&self, walk: &Walk) -> Result<Option<BadPosition>, LogError> {
+    pub(super) async fn find_beyond(&self, walk: &Walk) -> Result<Option<BadPosition>, LogError> {
         let size = walk.frontier.size();
         let is_empty = |page: Result<Vec<StoredEvent>, LogError>| match page {
             Ok(page) => Ok(page.is_empty()),
@@ -292,7 +305,8 @@ impl Walk {
         if placed.position != expected {
             return Err(bad(expected, "the event is missing"));
         }
-        let (last, kind) = self.sequences.entry(event.stream_id).or_insert((0, event.stream_type));
+        let before = if self.from_the_beginning { 0 } else { placed.sequence.saturating_sub(1) };
+        let (last, kind) = self.sequences.entry(event.stream_id).or_insert((before, event.stream_type));
         if placed.sequence != *last + 1 || *kind != event.stream_type {
             return Err(bad(expected, "the event does not follow the one before it in its stream"));
         }

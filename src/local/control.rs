@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 
-use super::listing;
+use super::demo::{self, DemoRequest};
+use super::{doctor, export, listing};
 use crate::app::{App, Caller};
-use crate::app::{NewToken, OnProgress, TokenSummary, WorkspaceSummary};
+use crate::app::{Moment, NewToken, OnProgress, Replay, TokenSummary, WorkspaceSummary};
 use crate::operations::{CallOptions, registry};
 use crate::problem::{Candidate, Code, Problem};
 
@@ -44,6 +45,15 @@ pub enum ControlCommand {
         /// The token's id or name.
         token: String,
     },
+    /// Give a token another secret.
+    TokenRotate {
+        /// The workspace's id or name; the only one when absent.
+        workspace: Option<String>,
+        /// The token's id or name.
+        token: String,
+        /// How long the present secret goes on opening, in microseconds.
+        grace_us: i64,
+    },
     /// The last events, the oldest first.
     LogTail {
         /// The workspace's id or name; the only one when absent.
@@ -55,6 +65,26 @@ pub enum ControlCommand {
     },
     /// Check the log.
     LogVerify {},
+    /// Every event, as an auditor gets it.
+    LogExport {
+        /// The workspace's id or name; the only one when absent.
+        workspace: Option<String>,
+        /// Begin behind this position.
+        after: u64,
+        /// End there; at the head as of now when absent.
+        until: Option<Moment>,
+    },
+    /// Read tables as of then, in a file of their own.
+    LogReplay {
+        /// The workspace's id or name; all when absent.
+        workspace: Option<String>,
+        /// The absolute path of the file.
+        file: PathBuf,
+        /// As of when; as of now when absent.
+        until: Option<Moment>,
+        /// Whether a file of read tables may be replaced.
+        overwrite: bool,
+    },
     /// How far the read tables are.
     ProjectionsStatus {},
     /// Build the read tables anew.
@@ -73,6 +103,13 @@ pub enum ControlCommand {
         /// The absolute path of a file that does not exist.
         file: PathBuf,
     },
+    /// Look at the databases and the log from inside, for `doctor`.
+    Examine {
+        /// Whether the whole log is verified, and not only its last events.
+        full: bool,
+    },
+    /// Fill a workspace with made-up people.
+    Demo(DemoRequest),
     /// Call an operation.
     Call {
         /// The workspace's id or name; the only one when absent.
@@ -111,12 +148,28 @@ pub async fn run(app: &Arc<App>, command: ControlCommand, progress: Sender<Value
             let token = resolve_token(app, workspace, &token).await?.id;
             Ok(json!({ "id": token, "changed": app.revoke_token(workspace, token).await? }))
         }
+        ControlCommand::TokenRotate { workspace, token, grace_us } => {
+            let workspace = resolve_workspace(app, workspace.as_deref()).await?;
+            rotate_token(app, workspace, &token, grace_us).await
+        }
         ControlCommand::LogTail { workspace, lines, follow } => {
             let caller = local_caller(app, workspace.as_deref()).await?;
             listing::tail(app, &caller, lines, follow, &progress).await
         }
         ControlCommand::LogVerify {} => {
             serde_json::to_value(app.verify(&steps).await?).map_err(|error| Problem::internal(&error))
+        }
+        ControlCommand::LogExport { workspace, after, until } => {
+            let workspace = resolve_workspace(app, workspace.as_deref()).await?;
+            export::export(app, workspace, after, until, &progress).await
+        }
+        ControlCommand::LogReplay { workspace, file, until, overwrite } => {
+            let workspace = match workspace {
+                Some(wanted) => Some(resolve_workspace(app, Some(&wanted)).await?),
+                None => None,
+            };
+            let replayed = app.replay_log(&Replay { file, until, workspace, overwrite }, &steps).await?;
+            Ok(listing::replayed(&replayed))
         }
         ControlCommand::ProjectionsStatus {} => Ok(json!({ "items": app.projection_status().await? })),
         ControlCommand::ProjectionsRebuild {} => Ok(json!({ "events": app.rebuild_projections(&steps).await? })),
@@ -125,6 +178,10 @@ pub async fn run(app: &Arc<App>, command: ControlCommand, progress: Sender<Value
             listing::watch(app, &caller, after, &types, &progress).await
         }
         ControlCommand::Backup { file } => Ok(json!({ "bytes": app.backup(&file).await?, "file": file })),
+        ControlCommand::Examine { full } => {
+            serde_json::to_value(doctor::within(app, full).await).map_err(|error| Problem::internal(&error))
+        }
+        ControlCommand::Demo(request) => demo::fill(app, &request, &steps).await,
         ControlCommand::Call { workspace, name, arguments } => {
             let caller = local_caller(app, workspace.as_deref()).await?;
             call(app, &caller, &name, arguments).await
@@ -215,6 +272,16 @@ async fn create_workspace(app: &Arc<App>, name: &str) -> Result<Value, Problem> 
     Ok(json!({ "id": id, "name": name, "token": token.text }))
 }
 
+async fn rotate_token(app: &Arc<App>, workspace: WorkspaceId, wanted: &str, grace_us: i64) -> Result<Value, Problem> {
+    let token = resolve_token(app, workspace, wanted).await?;
+    let rotated = app.rotate_token(workspace, token.id, grace_us).await?;
+    let mut answer = json!({ "id": token.id, "token": rotated.token.text, "name": token.name, "workspace": workspace });
+    if let Some(end) = rotated.previous_expires_at {
+        answer["previousExpiresAt"] = json!(listing::rfc3339(end));
+    }
+    Ok(answer)
+}
+
 /// The token that a new workspace begins with.
 #[must_use]
 pub fn first_token() -> NewToken {
@@ -263,6 +330,7 @@ mod tests {
             scopes: Vec::new(),
             created_at: 0,
             expires_at: None,
+            previous_expires_at: None,
             last_used_at: None,
             revoked,
         }

@@ -43,13 +43,22 @@ impl DataFolder {
             _ => {}
         }
         // One name for one folder, however it was written: the name goes into snippets and into the socket's address.
-        let path = path.canonicalize()?;
-        let metadata = path.metadata()?;
-        if !metadata.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::NotADirectory, "the data folder is not a directory"));
+        let folder = Self::existing(path)?;
+        if folder.path.metadata()?.mode() & 0o077 != 0 {
+            let path = folder.path.display();
+            tracing::warn!(folder.path = %path, "other users of this machine can look into the data folder");
         }
-        if metadata.mode() & 0o077 != 0 {
-            tracing::warn!(folder.path = %path.display(), "other users of this machine can look into the data folder");
+        Ok(folder)
+    }
+
+    /// Opens the folder that is there, and makes nothing.
+    ///
+    /// # Errors
+    /// When it is not there, or is not a directory.
+    pub fn existing(path: &Path) -> io::Result<Self> {
+        let path = path.canonicalize()?;
+        if !path.metadata()?.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, "the data folder is not a directory"));
         }
         Ok(Self { path })
     }

@@ -1,4 +1,4 @@
-//! Where the local authority and the command line meet the doors.
+//! Where the local authority meets the doors.
 
 use std::io;
 use std::sync::Arc;
@@ -10,12 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::holder::McpSession;
 use super::protocol::McpOpening;
 use crate::app::{App, Caller};
-use crate::cli::{HttpOptions, Switch};
 use crate::http::{self, Phase, Readiness};
 use crate::mcp::{self, Access, Backend};
 use crate::operations::Selection;
 use crate::problem::Problem;
-use crate::settings::{Limits, Settings};
+use crate::settings::Settings;
 use aggregates::token::Permission;
 
 /// MCP over a local connection, with the tools that the opening asks for.
@@ -44,22 +43,13 @@ pub fn mcp_session(app: &Arc<App>, mut caller: Caller, opening: &McpOpening) -> 
 /// Serves HTTP until `stop`, or until the program ends by itself, then lets calls finish for up to 10 s.
 ///
 /// # Errors
-/// When the listener fails, or an option cannot be used.
+/// When the listener fails.
 pub async fn serve_http(
     app: Arc<App>,
-    options: &HttpOptions,
+    settings: Settings,
     listener: TcpListener,
     stop: CancellationToken,
 ) -> Result<(), Problem> {
-    let settings = Settings {
-        listen: options.listen,
-        public_url: options.public_url.clone(),
-        allow_hosts: options.allow_host.clone(),
-        allow_origins: options.allow_origin.clone(),
-        trust_proxy: options.trust_proxy.clone(),
-        url_tokens: options.url_tokens == Switch::On,
-        limits: Limits::default(),
-    };
     let readiness = Readiness::starting();
     readiness.set(Phase::Ready);
     let ending = app.stopping().clone();

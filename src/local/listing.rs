@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 
 use super::control::call;
-use crate::app::TokenSummary;
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, Replayed, TokenSummary};
 use crate::problem::{Code, Problem};
 
 /// How long one look for new events takes when there are none; watching is one such look after the other.
@@ -97,9 +96,26 @@ pub fn token(token: &TokenSummary) -> Value {
     if !token.scopes.is_empty() {
         shown["scopes"] = json!(token.scopes);
     }
-    for (member, time) in [("expiresAt", token.expires_at), ("lastUsedAt", token.last_used_at)] {
+    let times = [
+        ("expiresAt", token.expires_at),
+        ("previousExpiresAt", token.previous_expires_at),
+        ("lastUsedAt", token.last_used_at),
+    ];
+    for (member, time) in times {
         if let Some(time) = time {
             shown[member] = json!(rfc3339(time));
+        }
+    }
+    shown
+}
+
+/// What came of a replay.
+#[must_use]
+pub fn replayed(replayed: &Replayed) -> Value {
+    let mut shown = json!(replayed);
+    for (workspace, row) in replayed.workspaces.iter().zip(shown["workspaces"].as_array_mut().into_iter().flatten()) {
+        if let Some(time) = workspace.recorded_at {
+            row["at"] = json!(rfc3339(time));
         }
     }
     shown
@@ -142,6 +158,7 @@ mod tests {
             scopes: Vec::new(),
             created_at: 1_000_000,
             expires_at: Some(1_500_000),
+            previous_expires_at: None,
             last_used_at: None,
             revoked: false,
         };

@@ -4,9 +4,13 @@
 //! other process of the owner works through it, and takes the folder over when the holder ends.
 
 pub mod bridge;
+pub mod call_input;
 pub mod control;
 pub mod data_folder;
+pub mod demo;
+pub mod doctor;
 pub mod doors;
+mod export;
 pub mod holder;
 pub mod listing;
 pub mod protocol;

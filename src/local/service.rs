@@ -98,6 +98,7 @@ mod tests {
             scopes: vec![Scope::ContactsRead],
             created_at: 0,
             expires_at,
+            previous_expires_at: None,
             last_used_at: None,
             revoked,
         }

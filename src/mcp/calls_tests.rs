@@ -81,3 +81,30 @@ async fn a_read_only_list_shows_no_writes() {
     let response = doors.send(Method::POST, "/mcp?toolsets=nonsense", &[GOOD], Some(initialize())).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn a_call_through_another_tool_is_that_tools_call_in_every_way() {
+    let limits = Limits { calls_per_token: 3, ..Limits::default() };
+    let doors = doors_with(&Settings { limits, ..Settings::default() });
+    let through = |name: &str, arguments: Value| json!({"name": name, "arguments": arguments});
+    let direct = doors.call("/mcp", "create_tag", json!({"name": "vip"})).await;
+    let indirect = doors.call("/mcp", "call_tool", through("create_tag", json!({"name": "vip"}))).await;
+    let expected = json!({"arguments": {"name": "vip"}, "requestId": "req_1", "client": "test"});
+    assert_eq!((&indirect["result"], &indirect["result"]["structuredContent"]), (&direct["result"], &expected));
+    let itself = doors.call("/mcp", "call_tool", through("call_tool", json!({}))).await;
+    assert_eq!(problem(&itself)["code"], "invalid_input");
+    let fourth = doors.call("/mcp", "call_tool", through("list_events", json!({}))).await;
+    assert_eq!(problem(&fourth)["code"], "rate_limited", "each counted once, those that mean nothing among them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_through_another_tool_is_given_up_like_a_read() {
+    let doors = doors();
+    let read = doors.call("/mcp", "call_tool", json!({"name": "list_events", "arguments": {"hang": true}}));
+    let stop = async {
+        doors.server.calls.running(|running| *running == 1).await;
+        doors.server.drain().await;
+    };
+    let (answer, ()) = tokio::join!(read, stop);
+    assert_eq!(problem(&answer)["code"], "unavailable");
+}

@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod app_tests;
 mod backend;
+#[cfg(test)]
+mod budget_tests;
 mod calls;
 #[cfg(test)]
 mod calls_tests;

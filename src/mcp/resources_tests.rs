@@ -126,10 +126,14 @@ fn modern() -> ClientLifecycleMode {
 
 /// A client at the other end of a pipe, as `stdio` is one.
 async fn over_pipe(house: &House, lifecycle: ClientLifecycleMode) -> Client {
+    pipe_of(house, Caller::local(house.workspace), lifecycle).await
+}
+
+async fn pipe_of(house: &House, caller: Caller, lifecycle: ClientLifecycleMode) -> Client {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let (read, write) = tokio::io::split(ours);
     let backend: Arc<dyn Backend> = Arc::<App>::clone(&house.app);
-    tokio::spawn(serve_pipe(backend, Access::new(Caller::local(house.workspace)), read, write));
+    tokio::spawn(serve_pipe(backend, Access::new(caller), read, write));
     let (sender, updates) = mpsc::unbounded_channel();
     Client { running: Noting(sender).serve_with_lifecycle(theirs, lifecycle).await.unwrap(), updates }
 }
@@ -359,5 +363,25 @@ async fn a_session_that_ends_leaves_no_subscription_behind() {
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("the subscription outlived its session");
+    house.app.close().await;
+}
+
+#[tokio::test]
+async fn a_token_that_ends_is_told_of_nothing_more_even_where_its_session_goes_on() {
+    let house = House::new().await;
+    let (uri, id) = house.contact("Ana").await;
+    let token = house.token(Vec::new()).await;
+    let caller = house.app.authenticate(&token.text).await.unwrap();
+    let mut client = pipe_of(&house, caller, ClientLifecycleMode::Initialize).await;
+    client.subscribe(&uri).await.unwrap();
+    house.app.revoke_token(house.workspace, token.id).await.unwrap();
+    house.tag(&id, "VIP").await;
+    let ended = async {
+        while house.app.followers() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the resource is followed for a revoked token");
+    assert!(client.updates.try_recv().is_err());
     house.app.close().await;
 }

@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use rmcp::model::{Tool, ToolAnnotations};
 
-use crate::operations::{Facts, Operation};
+use crate::operations::{Facts, Operation, listed_schema};
 
 /// The tool that lists show for an operation.
 #[must_use]
 pub fn describe(operation: &Operation) -> Tool {
     let facts = &operation.facts;
-    Tool::new(facts.name, operation.description.clone(), Arc::clone(&operation.input_schema))
+    let input = listed_schema::input(&operation.input_schema);
+    let tool = Tool::new(facts.name, operation.description.clone(), Arc::new(input))
         .with_title(facts.title)
-        .with_raw_output_schema(Arc::clone(&operation.output_schema))
-        .with_annotations(annotations(facts))
+        .with_annotations(annotations(facts));
+    match &operation.output_schema {
+        Some(schema) => tool.with_raw_output_schema(Arc::new(listed_schema::output(schema))),
+        None => tool,
+    }
 }
 
 /// All hints are stated: what a client assumes without them is pessimistic.
@@ -29,7 +33,7 @@ fn annotations(facts: &Facts) -> ToolAnnotations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::all;
+    use crate::operations::{Effect, all};
 
     #[test]
     fn every_tool_states_its_title_its_schemas_and_all_hints() {
@@ -41,10 +45,9 @@ mod tests {
             }
             assert_eq!(hints["readOnlyHint"], !operation.facts.effect.writes());
             assert!(tool["title"].is_string() && hints["title"].is_string());
-            assert_eq!(
-                (&tool["inputSchema"]["type"], &tool["outputSchema"]["type"]),
-                (&"object".into(), &"object".into())
-            );
+            assert_eq!(tool["inputSchema"]["type"], "object");
+            let own_answer = operation.facts.effect != Effect::Any;
+            assert_eq!(tool.get("outputSchema").map(|schema| schema["type"] == "object"), own_answer.then_some(true));
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn query<Q: Query>() -> Operation {
         facts: Q::FACTS,
         description,
         input_schema,
-        output_schema: schema::output::<Q::Output>(),
+        output_schema: Some(schema::output::<Q::Output>()),
         handler: Arc::new(move |app, caller, options, arguments| {
             let schema = Arc::clone(&checked);
             async move {
@@ -52,7 +52,7 @@ pub(super) fn mutation<M: Mutation>() -> Operation {
         facts: M::FACTS,
         description,
         input_schema,
-        output_schema: schema::mutation_output::<M::Output>(),
+        output_schema: Some(schema::mutation_output::<M::Output>()),
         handler: Arc::new(move |app, caller, options, arguments| {
             let schema = Arc::clone(&checked);
             async move { carry_out::<M>(&schema, &app, &caller, options, arguments).await }.boxed()
@@ -118,6 +118,7 @@ async fn carry_out<M: Mutation>(
             let changed = !would_append.is_empty();
             let reason = match would_append.len() {
                 0 => "everything is as asked already: nothing would be written".to_owned(),
+                1 => "1 event would be written".to_owned(),
                 events => format!("{events} events would be written, all or none"),
             };
             let mut planned = serde_json::to_value(&would_append).map_err(|error| Problem::internal(&error))?;

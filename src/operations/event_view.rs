@@ -73,8 +73,10 @@ pub fn view(recorded: &Recorded) -> Result<EventView, Problem> {
         members.remove("type");
         members.remove("digest");
         // Stored in microseconds, as all times are; shown as all times are.
-        if let Some(end) = members.get("expiresAt").and_then(Value::as_i64) {
-            members.insert("expiresAt".to_owned(), Value::String(rfc3339(end)));
+        for name in ["expiresAt", "previousExpiresAt"] {
+            if let Some(end) = members.get(name).and_then(Value::as_i64) {
+                members.insert(name.to_owned(), Value::String(rfc3339(end)));
+            }
         }
     }
     let kind = recorded.event.stream_type();

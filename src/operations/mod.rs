@@ -21,8 +21,10 @@ mod definition;
 pub mod event_filter;
 pub mod event_view;
 mod events;
+mod exported_event;
 mod field_values;
 mod inputs;
+pub mod listed_schema;
 pub(crate) mod may_send;
 mod message_search;
 mod message_view;
@@ -37,10 +39,13 @@ mod send_message;
 #[cfg(test)]
 mod surface_tests;
 mod tags;
+mod tool_call;
+mod tool_search;
 mod unique_noun;
 mod untrusted;
 mod workspace;
 
 pub use call::Call;
+pub use exported_event::exported;
 pub use operation::{Annotations, CallOptions, Effect, Facts, Mutation, Operation, Query, Toolset};
 pub use registry::{Registry, Selection, all};

@@ -28,6 +28,8 @@ pub enum Effect {
     Destructive,
     /// A customer notices.
     ReachesCustomers,
+    /// Whatever the operation does that is called through it. The rights to that one are checked when it is called.
+    Any,
 }
 
 impl Effect {
@@ -35,6 +37,18 @@ impl Effect {
     #[must_use]
     pub const fn writes(self) -> bool {
         !matches!(self, Self::Read)
+    }
+
+    /// In words, for people and models.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Destructive => "destructive",
+            Self::ReachesCustomers => "reaches customers",
+            Self::Any => "any",
+        }
     }
 }
 
@@ -61,6 +75,8 @@ pub enum Toolset {
     Contacts,
     /// Conversations and messages.
     Inbox,
+    /// Flows and their runs, and what they share.
+    Automation,
     /// The log of events.
     Audit,
     /// The workspace itself.
@@ -109,9 +125,9 @@ impl Facts {
     pub fn annotations(&self) -> Annotations {
         Annotations {
             read_only: self.effect == Effect::Read,
-            destructive: self.effect == Effect::Destructive,
+            destructive: matches!(self.effect, Effect::Destructive | Effect::Any),
             idempotent: self.idempotent || self.effect == Effect::Read,
-            open_world: self.effect == Effect::ReachesCustomers || self.shows_customers_words,
+            open_world: matches!(self.effect, Effect::ReachesCustomers | Effect::Any) || self.shows_customers_words,
         }
     }
 }
@@ -173,8 +189,8 @@ pub struct Operation {
     pub description: String,
     /// JSON Schema 2020-12 of the arguments, without type arrays and top-level unions.
     pub input_schema: Arc<Map<String, Value>>,
-    /// JSON Schema 2020-12 of the answer, which is always an object.
-    pub output_schema: Arc<Map<String, Value>>,
+    /// JSON Schema 2020-12 of the answer, which is always an object; none when it is another operation's.
+    pub output_schema: Option<Arc<Map<String, Value>>>,
     pub(super) handler: Handler,
 }
 

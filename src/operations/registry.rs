@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use super::definition::{mutation, query};
-use super::operation::{Operation, Toolset};
+use super::operation::{Effect, Operation, Toolset};
 use super::{
     bot_fields, channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations,
-    custom_fields, events, message_search, messages, near_miss, rights, send_message, tags, workspace,
+    custom_fields, events, message_search, messages, near_miss, rights, send_message, tags, tool_call, tool_search,
+    workspace,
 };
 use crate::app::Caller;
 use crate::problem::{Code, Problem};
@@ -16,6 +17,8 @@ use crate::problem::{Code, Problem};
 #[derive(Debug)]
 pub struct Registry {
     operations: Vec<Operation>,
+    /// `call_tool` as those see it who can change nothing.
+    reading_call_tool: Operation,
 }
 
 /// The registry of this product.
@@ -71,7 +74,10 @@ pub fn all() -> &'static Registry {
             mutation::<bot_fields::SetBotFields>(),
             mutation::<bot_fields::DeleteBotField>(),
             query::<events::ListEvents>(),
+            query::<tool_search::SearchTools>(),
+            tool_call::call_tool(),
         ],
+        reading_call_tool: tool_call::reading(),
     });
     &ALL
 }
@@ -153,8 +159,17 @@ impl Registry {
 
     /// What `caller` may use of the selection.
     pub fn list<'a>(&'a self, caller: &'a Caller, selection: &'a Selection) -> impl Iterator<Item = &'a Operation> {
+        let changes = |operation: &Operation| {
+            let facts = &operation.facts;
+            facts.effect != Effect::Any && facts.effect.writes() && rights::allows(facts, caller)
+        };
+        let only_reads = selection.read_only || !self.operations.iter().any(changes);
         self.operations
             .iter()
+            .map(move |operation| match operation.facts.effect {
+                Effect::Any if only_reads => &self.reading_call_tool,
+                _ => operation,
+            })
             .filter(|operation| selection.includes(operation) && rights::allows(&operation.facts, caller))
     }
 }

@@ -21,7 +21,10 @@ use crate::event_log::append::{AppendUnit, ClaimWrite, Expected, IdempotencyWrit
 use crate::event_log::sealing::MasterKey;
 use crate::event_log::store::{EventRange, LogStore, Snapshot};
 use checkpoints::a_checkpoint_begins_with_its_workspace_and_never_goes_back;
-use tampering::tampering_is_found_with_its_position;
+use tampering::{
+    a_workspace_without_a_valid_id_hides_no_other, tampering_is_found_with_its_position,
+    the_end_of_a_log_is_verified_without_its_beginning,
+};
 
 /// A database under test: opened in a folder of its own, and reachable for tampering.
 trait Subject {
@@ -372,6 +375,8 @@ contract!(Sqlite, sqlite:
     a_later_snapshot_is_never_replaced_by_an_earlier_one,
     events_cannot_be_changed_or_deleted,
     tampering_is_found_with_its_position,
+    the_end_of_a_log_is_verified_without_its_beginning,
+    a_workspace_without_a_valid_id_hides_no_other,
     a_page_about_more_people_than_keys_fit_in_memory_is_read_whole,
     a_checkpoint_begins_with_its_workspace_and_never_goes_back,
 );

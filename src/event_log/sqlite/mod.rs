@@ -1,6 +1,7 @@
 //! The log on SQLite: one writer connection with `synchronous=FULL`, some that only read, write-ahead logging.
 
 mod checkpoints;
+mod inspect;
 mod read;
 mod write;
 mod writer;
@@ -22,8 +23,10 @@ use uuid::Uuid;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
-use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim};
+use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces};
 use writer::Writer;
+
+pub use inspect::{Inspection, Tables, inspect};
 
 /// The oldest SQLite without the write-ahead-log reset bug (<https://sqlite.org/wal.html>, "WAL-reset bug").
 const OLDEST_SOUND_VERSION: [u32; 3] = [3, 51, 3];
@@ -53,7 +56,7 @@ impl SqliteLog {
         let mut writer = SqliteConnection::connect_with(&options).await?;
         let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(&mut writer).await?;
         check_version(&version)?;
-        sqlx::migrate!("migrations/sqlite/log")
+        inspect::MIGRATIONS
             .run_direct(None, &mut writer, false)
             .await
             .map_err(|error| LogError::Damaged(format!("its tables cannot be brought up to date: {error}")))?;
@@ -86,7 +89,7 @@ impl LogStore for SqliteLog {
         read::workspaces(&self.readers).boxed()
     }
 
-    fn traces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>> {
+    fn traces(&self) -> BoxFuture<'_, Result<Traces, LogError>> {
         read::traces(&self.readers).boxed()
     }
 

@@ -10,20 +10,36 @@ use uuid::Uuid;
 use crate::event_log::append::{LogError, Placed, StoredEvent};
 use crate::event_log::batch::Head;
 use crate::event_log::merkle::{Frontier, Hash, Node};
-use crate::event_log::store::{EventRange, Snapshot, StoredClaim};
+use crate::event_log::store::{EventRange, Snapshot, StoredClaim, Traces};
 
 const EVENT_COLUMNS: &str = "position, stream_type, stream_id, sequence, event_id, event_type, event_version, subject, payload, metadata, \
                              recorded_at, leaf_hash";
 
 pub(super) async fn workspaces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>, LogError> {
-    let rows: Vec<(Uuid,)> =
+    let rows: Vec<(Vec<u8>,)> =
         sqlx::query_as("select workspace from heads order by workspace").fetch_all(readers).await?;
-    Ok(rows.into_iter().map(|(workspace,)| WorkspaceId(workspace)).collect())
+    let found = told_apart(rows);
+    if found.malformed > 0 {
+        // The others work on; `log verify` counts it as damage.
+        tracing::error!(heads = found.malformed, "the log has heads whose workspace has no valid id");
+    }
+    Ok(found.workspaces)
 }
 
-pub(super) async fn traces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>, LogError> {
+fn told_apart(rows: Vec<(Vec<u8>,)>) -> Traces {
+    let mut found = Traces::default();
+    for (bytes,) in rows {
+        match Uuid::from_slice(&bytes) {
+            Ok(id) => found.workspaces.push(WorkspaceId(id)),
+            Err(_) => found.malformed += 1,
+        }
+    }
+    found
+}
+
+pub(super) async fn traces(readers: &SqlitePool) -> Result<Traces, LogError> {
     // From one workspace to the next through the primary keys, instead of over all their rows.
-    let rows: Vec<(Uuid,)> = sqlx::query_as(
+    let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
         "with recursive
          of_events (workspace) as (
              select min(workspace) from events
@@ -44,7 +60,7 @@ pub(super) async fn traces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>, Log
     )
     .fetch_all(readers)
     .await?;
-    Ok(rows.into_iter().map(|(workspace,)| WorkspaceId(workspace)).collect())
+    Ok(told_apart(rows))
 }
 
 pub(super) async fn head(connection: &mut SqliteConnection, workspace: WorkspaceId) -> Result<Head, LogError> {

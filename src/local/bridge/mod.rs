@@ -88,7 +88,7 @@ impl<W: AsyncWrite + Unpin> Bridge<W> {
             return Ok(ended);
         }
         loop {
-            if self.hung_up_until.is_some() && self.session.in_flight() == 0 {
+            if self.hung_up_until.is_some() && self.session.ending() == 0 {
                 return Ok(Ended::Client);
             }
             let listening = self.hung_up_until.is_none() && self.session.in_flight() < MAX_IN_FLIGHT;
@@ -185,10 +185,11 @@ impl<W: AsyncWrite + Unpin> Bridge<W> {
     }
 
     async fn give_to_client(&mut self, message: String) -> Result<(), Problem> {
-        match self.session.take_from_backend(message) {
-            Some(message) => self.write(&message).await,
-            None => Ok(()),
+        let message = self.session.take_from_backend(message);
+        for line in message.into_iter().chain(self.session.take_missed_updates()) {
+            self.write(&line).await?;
         }
+        Ok(())
     }
 
     async fn write(&mut self, line: &str) -> Result<(), Problem> {

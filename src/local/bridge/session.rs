@@ -21,8 +21,9 @@ struct Pending {
     order: u64,
     line: String,
     tries: u32,
-    // Whether the client was told that its listening began: it must not be told twice.
-    acknowledged: bool,
+    listens: bool,
+    // Set when the client was told that its listening began, to these resources: it must not be told twice.
+    acknowledged: Option<Vec<Value>>,
 }
 
 /// The state of one conversation.
@@ -34,6 +35,9 @@ pub struct Session {
     initialized: Option<String>,
     log_level: Option<String>,
     subscriptions: BTreeMap<String, String>,
+    // What a new backend is being subscribed to: the bridge's id -> the resource.
+    again: BTreeMap<String, String>,
+    missed: Vec<String>,
     // The backend's requests to the client, under ids that no other backend gave: bridge's number -> backend's id.
     asked: BTreeMap<u64, Value>,
     asked_count: u64,
@@ -43,6 +47,11 @@ impl Session {
     /// How many requests wait for an answer.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
+    }
+
+    /// How many of them end by themselves: not those that listen until they are told to stop.
+    pub fn ending(&self) -> usize {
+        self.in_flight.values().filter(|pending| !pending.listens).count()
     }
 
     /// Takes a message of the client; gives what is to be sent to the backend, now or, for a request, with the rest of
@@ -80,6 +89,9 @@ impl Session {
         match envelope.kind() {
             Kind::Response(None) => Some(line),
             Kind::Response(Some(id)) => {
+                if let Some(uri) = self.again.remove(&id) {
+                    self.missed.push(update(&json!({ "uri": uri })));
+                }
                 // Without a pending request it answers one that was cancelled, or one of the bridge's own.
                 let pending = self.in_flight.remove(&id)?;
                 if !envelope.is_error() {
@@ -109,9 +121,14 @@ impl Session {
     pub fn unanswered(&mut self) -> Vec<String> {
         self.asked.clear();
         let mut lines: Vec<String> = self.initialize.as_ref().and(self.initialized.clone()).into_iter().collect();
-        for (number, line) in self.log_level.iter().chain(self.subscriptions.values()).enumerate() {
-            // The answers find no pending request and go nowhere.
-            lines.push(with_member(line, &["id"], &json!(format!("{OWN_ID}again/{number}"))));
+        // The answers find no pending request and go nowhere.
+        let own = |what: &str| json!(format!("{OWN_ID}again/{what}"));
+        lines.extend(self.log_level.iter().map(|line| with_member(line, &["id"], &own("level"))));
+        self.again.clear();
+        for (uri, line) in &self.subscriptions {
+            let id = own(uri);
+            lines.push(with_member(line, &["id"], &id));
+            self.again.insert(id.to_string(), uri.clone());
         }
         let mut pending: Vec<&mut Pending> = self.in_flight.values_mut().collect();
         pending.sort_by_key(|pending| pending.order);
@@ -120,6 +137,12 @@ impl Session {
             pending.line.clone()
         }));
         lines
+    }
+
+    /// What is to be said to the client besides: each resource that another backend follows from now on may have changed in between, when
+    /// nobody followed it.
+    pub fn take_missed_updates(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.missed)
     }
 
     /// Gives up the requests during which too many backends ended.
@@ -146,7 +169,8 @@ impl Session {
             _ => line.to_owned(),
         };
         self.sent += 1;
-        let pending = Pending { order: self.sent, line: line.clone(), tries: 0, acknowledged: false };
+        let listens = envelope.method() == "subscriptions/listen";
+        let pending = Pending { order: self.sent, line: line.clone(), tries: 0, listens, acknowledged: None };
         self.in_flight.insert(id, pending);
         line
     }
@@ -169,12 +193,17 @@ impl Session {
     fn notification(&mut self, envelope: &Envelope<'_>, line: &str) -> Option<String> {
         match envelope.method() {
             "notifications/subscriptions/acknowledged" => {
-                let id = envelope.meta(SUBSCRIPTION_ID)?.to_string();
-                let told_before = self
-                    .in_flight
-                    .get_mut(&id)
-                    .is_some_and(|pending| std::mem::replace(&mut pending.acknowledged, true));
-                (!told_before).then(|| line.to_owned())
+                let id = envelope.meta(SUBSCRIPTION_ID)?;
+                let Some(pending) = self.in_flight.get_mut(&id.to_string()) else { return Some(line.to_owned()) };
+                if let Some(told) = &pending.acknowledged {
+                    let params = |uri: &Value| json!({"uri": uri, "_meta": {SUBSCRIPTION_ID: id}});
+                    self.missed.extend(told.iter().map(|uri| update(&params(uri))));
+                    return None;
+                }
+                let said: Value = serde_json::from_str(line).unwrap_or_default();
+                let accepted = &said["params"]["notifications"]["resourceSubscriptions"];
+                pending.acknowledged = Some(accepted.as_array().cloned().unwrap_or_default());
+                Some(line.to_owned())
             }
             "notifications/cancelled" => {
                 let id = envelope.id_param("requestId")?;
@@ -195,6 +224,10 @@ impl Session {
             })
             .collect()
     }
+}
+
+fn update(params: &Value) -> String {
+    json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": params}).to_string()
 }
 
 /// The answer to a line that is no message.

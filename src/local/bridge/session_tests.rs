@@ -87,6 +87,7 @@ fn what_two_backends_ask_under_one_id_is_kept_apart() {
 fn listening_begins_once_for_the_client() {
     let mut session = Session::default();
     session.take_from_client(request(5, "subscriptions/listen", &json!({})));
+    assert_eq!((session.in_flight(), session.ending()), (1, 0), "nobody waits for the end of listening");
     let acknowledged = json!({
         "jsonrpc": "2.0",
         "method": "notifications/subscriptions/acknowledged",
@@ -96,6 +97,29 @@ fn listening_begins_once_for_the_client() {
     assert!(session.take_from_backend(acknowledged.clone()).is_some());
     assert_eq!(session.unanswered().len(), 1);
     assert_eq!(session.take_from_backend(acknowledged), None);
+}
+
+#[test]
+fn the_client_is_told_what_may_have_changed_between_two_backends_once_the_next_one_follows_it() {
+    let mut session = Session::default();
+    let told = |session: &mut Session| {
+        let lines = session.take_missed_updates().into_iter();
+        lines.map(|line| parsed(Some(line))["params"].clone()).collect::<Vec<_>>()
+    };
+    session.take_from_client(request(1, "resources/subscribe", &json!({"uri": "chatbotx://a"})));
+    session.take_from_backend(answer(&json!(1)));
+    let filter = json!({"notifications": {"resourceSubscriptions": ["chatbotx://b", "chatbotx://hidden"]}});
+    session.take_from_client(request(2, "subscriptions/listen", &filter));
+    let accepted = json!({"_meta": {SUBSCRIPTION_ID: 2}, "notifications": {"resourceSubscriptions": ["chatbotx://b"]}});
+    let acknowledged =
+        json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": accepted}).to_string();
+    session.take_from_backend(acknowledged.clone());
+    let again = session.unanswered();
+    assert_eq!(told(&mut session), Vec::<Value>::new(), "the next one has not said that it follows");
+    session.take_from_backend(answer(&parsed(again.first().cloned())["id"]));
+    assert_eq!(told(&mut session), [json!({"uri": "chatbotx://a"})]);
+    session.take_from_backend(acknowledged);
+    assert_eq!(told(&mut session), [json!({"uri": "chatbotx://b", "_meta": {SUBSCRIPTION_ID: 2}})]);
 }
 
 #[test]

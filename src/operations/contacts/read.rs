@@ -73,8 +73,9 @@ enum Member {
 
 /// How many notes are shown with a contact.
 const NOTES_SHOWN: u64 = 10;
-/// The members of a compact contact.
-const COMPACT: [&str; 8] = ["id", "name", "email", "phone", "channels", "tags", "lastActivityAt", "createdAt"];
+/// The members of a compact contact. A list that is sorted by the time of creation shows that, too: elsewhere it is a fifth of what
+/// the list costs and seldom asked for.
+const COMPACT: [&str; 7] = ["id", "name", "email", "phone", "channels", "tags", "lastActivityAt"];
 
 /// Finds contacts (people), the last active first. Filters go together: a contact must meet all of them. Names and addresses are the
 /// customers' own words.
@@ -142,7 +143,10 @@ impl ListContacts {
     fn members(&self) -> Option<BTreeSet<&'static str>> {
         match (&self.fields, self.detail) {
             (Some(fields), _) => Some(fields.iter().map(|member| (*member).into()).collect()),
-            (None, Detail::Compact) => Some(COMPACT.into()),
+            (None, Detail::Compact) => {
+                let created = matches!(self.sort, Sort::Created).then_some("createdAt");
+                Some(COMPACT.into_iter().chain(created).collect())
+            }
             (None, Detail::Full) => None,
         }
     }

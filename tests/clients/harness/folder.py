@@ -87,6 +87,12 @@ class Folder:
         """Ends a token."""
         self.command("token", "revoke", token_id, "--workspace", workspace.id)
 
+    def rotate_token(self, workspace: Workspace, token_id: str, *options: str) -> dict[str, Any]:
+        """Another secret for a token."""
+        made = self.command("token", "rotate", token_id, "--workspace", workspace.id, *options, "--json").json()
+        self.secrets.append(made["token"])
+        return made
+
     def server_file(self) -> dict[str, Any]:
         """What `server.json` says; empty while there is none."""
         try:

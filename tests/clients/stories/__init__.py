@@ -6,6 +6,8 @@ ALL = [
     "who_gets_in",
     "what_a_token_may",
     "hosts_and_origins",
+    "following",
     "one_folder_for_all",
     "command_line",
+    "command_line_more",
 ]

@@ -15,7 +15,8 @@ from harness.visitor import Visitor
 CORE = {
     "get_workspace", "list_contacts", "create_contact", "upsert_contact", "get_contact", "add_contact_tags",
     "remove_contact_tags", "list_contact_custom_fields", "set_contact_custom_field", "send_message", "list_channels",
-    "list_conversations", "list_contact_messages", "wait_for_events", "get_message_status",
+    "list_conversations", "list_contact_messages", "search_messages", "wait_for_events", "get_message_status",
+    "search_tools", "call_tool",
 }  # fmt: skip
 INVALID_PARAMS = -32602
 LOOP_SECONDS = 45.0

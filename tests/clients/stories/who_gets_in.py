@@ -130,9 +130,9 @@ async def told_401(stage: Stage) -> None:
             check(refused and set(statuses) == {401}, f"{path} answers 401 only", statuses=statuses)
 
 
-@story("revoking a token closes its open streams within 5 s, and no other")
-def revoked_streams(stage: Stage) -> None:
-    """The SSE stream and the stream of a Streamable HTTP session, both open while the token is revoked."""
+@story("a token that opens nothing any more closes its open streams within 5 s, and no other", "revoked", "rotated")
+def revoked_streams(stage: Stage, how: str) -> None:
+    """The SSE stream and the stream of a Streamable HTTP session, both open while the token ends or gets another secret."""
     folder = stage.folder()
     workspace = folder.create_workspace("Revoking")
     with Server(folder) as server:
@@ -148,7 +148,10 @@ def revoked_streams(stage: Stage) -> None:
             equal(stream.status, 200, f"the stream of {name} opens")
         endpoint = streams["SSE"].next("endpoint").data
         kept_endpoint = kept.next("endpoint").data
-        folder.revoke_token(workspace, token_id)
+        if how == "revoked":
+            folder.revoke_token(workspace, token_id)
+        else:
+            folder.rotate_token(workspace, token_id)
         deadline = time.monotonic() + REVOCATION_SECONDS
         for name, stream in streams.items():
             try:

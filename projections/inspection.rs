@@ -1,0 +1,108 @@
+//! A file of read tables looked at without changing it: for who wants to know what is wrong with it.
+
+use std::path::Path;
+
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::database::{Connection, Error};
+use crate::read_tables::MIGRATIONS;
+use crate::sql::Sql;
+
+/// What was found in a file of read tables.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// What the database's own quick check finds; nothing when the file is sound.
+    pub damage: Option<String>,
+    /// Why the tables are built anew at the next start; nothing when they fit this program.
+    pub outdated: Option<String>,
+    /// How far the tables of every workspace have come.
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+async fn open(path: &Path) -> Result<Connection, Error> {
+    Connection::connect_with(&SqliteConnectOptions::new().filename(path).read_only(true)).await
+}
+
+/// Looks at the file at `path`. The caller sees to it that no other process has it open.
+///
+/// # Errors
+/// When it is not there, or no database.
+pub async fn inspect(path: &Path) -> Result<Inspection, Error> {
+    let mut connection = open(path).await?;
+    let checked: Option<String> = Sql::new("pragma quick_check(1)").value(&mut connection).await?;
+    let damage = checked.filter(|found| found != "ok");
+    let outdated = outdated(&mut connection).await?;
+    let checkpoints = if outdated.is_none() { checkpoint::all(&mut connection).await? } else { Vec::new() };
+    connection.close().await?;
+    Ok(Inspection { damage, outdated, checkpoints })
+}
+
+async fn outdated(connection: &mut Connection) -> Result<Option<String>, Error> {
+    let rows = match Sql::new("select version, checksum from _sqlx_migrations order by version").raw(connection).await {
+        Ok(rows) => rows,
+        Err(Error::Database(_)) => return Ok(Some("they have no tables of this program".to_owned())),
+        Err(error) => return Err(error),
+    };
+    let mut applied = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let checksum: Vec<u8> = sqlx::Row::try_get(row, 1)?;
+        applied.push((sqlx::Row::try_get::<i64, _>(row, 0)?, checksum));
+    }
+    let known = MIGRATIONS.iter().map(|migration| (migration.version, migration.checksum.to_vec()));
+    if !applied.iter().cloned().eq(known) {
+        return Ok(Some("their tables are not those of this version of the program".to_owned()));
+    }
+    Ok(checkpoint::other_version(connection).await?.map(|version| format!("they are of version {version}")))
+}
+
+/// Whether the file at `path` holds read tables, of whatever version. What cannot be read does not.
+pub async fn holds_read_tables(path: &Path) -> bool {
+    let Ok(mut connection) = open(path).await else { return false };
+    let sql = "select name from sqlite_master where type = 'table' and name = 'checkpoints'";
+    let found = Sql::new(sql).value::<String>(&mut connection).await;
+    // Only read: there is nothing to be lost.
+    let _closed = connection.close().await;
+    matches!(found, Ok(Some(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{Given, ends};
+    use crate::read_tables::ReadTables;
+
+    #[tokio::test]
+    async fn a_file_is_looked_at_without_being_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("views.db");
+        let mut given = Given::default();
+        given.workspace("Acme");
+        let tables = ReadTables::open(&path).await.expect("read tables");
+        tables.fold(&given.events, &ends(&given.events)).await.expect("a page");
+        tables.close().await;
+        let before = std::fs::read(&path).expect("bytes");
+        let found = inspect(&path).await.expect("an inspection");
+        assert_eq!((found.damage, found.outdated), (None, None));
+        assert_eq!(found.checkpoints, ends(&given.events));
+        assert!(holds_read_tables(&path).await);
+        assert!(std::fs::read(&path).expect("bytes") == before);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_of_read_tables_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("views.db");
+        assert!(inspect(&path).await.is_err() && !holds_read_tables(&path).await);
+        assert!(!path.exists(), "looking makes nothing");
+        std::fs::write(&path, "no database, but long enough to be looked at as if it were one".repeat(99))
+            .expect("written");
+        assert!(inspect(&path).await.is_err() && !holds_read_tables(&path).await);
+        let path = folder.path().join("old.db");
+        let tables = ReadTables::open(&path).await.expect("read tables");
+        tables.execute("update _sqlx_migrations set checksum = x'00'").await.expect("a change");
+        tables.close().await;
+        assert!(inspect(&path).await.expect("an inspection").outdated.is_some());
+    }
+}
