@@ -176,7 +176,8 @@ mod tests {
         assert_eq!(by_ids(connection, workspace, &ids).await.expect("rows").len(), 2);
         let named = by_name(connection, workspace, "arger").await.expect("a row").expect("a flow");
         assert_eq!(named.id, ids[1]);
-        assert_eq!(near(connection, workspace, "welcom").await.expect("candidates").len(), 1);
+        let close = crate::near_miss::near::<Flow>(connection, workspace, "welcom").await.expect("candidates");
+        assert_eq!(close.len(), 1);
         let can_start = published(connection, workspace).await.expect("rows");
         assert_eq!(can_start.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0]]);
     }
