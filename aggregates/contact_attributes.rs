@@ -39,6 +39,13 @@ macro_rules! attributes {
                 }
             }
 
+            /// Takes in the value of one.
+            pub fn set(&mut self, attribute: Attribute, value: Personal<String>) {
+                match attribute {
+                    $(Attribute::$variant => self.$field = Some(value),)*
+                }
+            }
+
             /// Whether nothing is known.
             #[must_use]
             pub const fn is_empty(&self) -> bool {

@@ -1,5 +1,7 @@
 //! How runs are found: for lists, and for those who carry them out.
 
+use std::collections::BTreeSet;
+
 use aggregates::flow_run::Status;
 use aggregates::ids::{ContactId, ConversationId, FlowId, RunId, WorkspaceId};
 
@@ -141,6 +143,16 @@ pub async fn active_of_contact(
     let sql = select().bind(&workspace).push(" and v.contact = ").bind(&contact);
     let sql = sql.push(" and v.status in ('queued', 'running', 'waiting') order by v.first_position");
     sql.rows(connection).await
+}
+
+/// The events that any run of a workspace waits for, by their public names.
+///
+/// # Errors
+/// When the database fails.
+pub async fn awaited(connection: &mut Connection, workspace: WorkspaceId) -> Result<BTreeSet<String>, Error> {
+    let sql = Sql::new("select distinct waits_event from flow_runs where workspace = ").bind(&workspace);
+    let rows = sql.push(" and waits_event is not null").raw(connection).await?;
+    rows.iter().map(|row| Ok(decode(row, 0)?)).collect()
 }
 
 /// The runs that wait for what is written in a conversation, the one that asked last first.

@@ -4,6 +4,7 @@
 //! - [`event_log`]: the log, and what is as durable as the log.
 //! - [`app`]: the one way to act and to read.
 //! - [`operations`]: what can be done, one definition for every door.
+//! - [`reactions`]: what follows from events by itself, such as runs of flows.
 //! - [`mcp`], [`http`], [`cli`]: the doors. [`settings`] is what an operator can set about them.
 //! - [`local`]: the data folder, who holds it, and how the others reach the holder.
 //! - [`channels`]: through which customers write.
@@ -19,4 +20,5 @@ pub mod local;
 pub mod mcp;
 pub mod operations;
 pub mod problem;
+pub mod reactions;
 pub mod settings;

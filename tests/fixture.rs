@@ -8,6 +8,7 @@ use chatbotx::channels::webchat::{Account, InboundText, Received, Session, new_v
 use chatbotx::clock::ManualClock;
 use chatbotx::operations::{CallOptions, registry};
 use chatbotx::problem::Problem;
+use chatbotx::reactions::Reactions;
 use serde_json::{Map, Value};
 
 /// 2026-01-01T00:00:00Z, in microseconds.
@@ -19,6 +20,8 @@ pub struct Program {
     pub clock: Arc<ManualClock>,
     pub app: Arc<App>,
     pub caller: Caller,
+    /// They react only when [`Self::settle`] lets them.
+    pub reactions: Arc<Reactions>,
 }
 
 impl Program {
@@ -27,16 +30,18 @@ impl Program {
         let clock = Arc::new(ManualClock::at(NEW_YEAR));
         let app = open(&folder, &clock).await;
         let workspace = app.create_workspace("Bakery").await.expect("a workspace");
-        Self { folder, clock, app, caller: Caller::local(workspace) }
+        let reactions = Reactions::new(&app);
+        Self { folder, clock, app, caller: Caller::local(workspace), reactions }
     }
 
     /// As if the process had been killed and started again.
     pub async fn restart(self) -> Self {
-        let Self { folder, clock, app, caller } = self;
+        let Self { folder, clock, app, caller, reactions } = self;
         app.close().await;
-        drop(app);
+        drop((app, reactions));
         let app = open(&folder, &clock).await;
-        Self { folder, clock, app, caller }
+        let reactions = Reactions::new(&app);
+        Self { folder, clock, app, caller, reactions }
     }
 
     /// Calls an operation as the workspace's owner.
@@ -60,6 +65,11 @@ impl Program {
         }
     }
 
+    /// Lets flows do all that there is to do by now.
+    pub async fn settle(&self) {
+        self.reactions.settle().await.expect("flows go on");
+    }
+
     /// What the clock says, in microseconds since the epoch.
     pub fn time(&self) -> i64 {
         chatbotx::clock::Clock::now(&*self.clock)
@@ -74,6 +84,13 @@ impl Program {
     pub async fn visitor(&self, name: &str) -> Session {
         let account = Account::find(&self.app, "local").await.expect("built in");
         let (_, secret) = new_visitor(&self.app, account, Some(name)).expect("a visitor");
+        Session::open(&self.app, account, &secret).expect("its own secret")
+    }
+
+    /// The same visitor, after the program was started again.
+    pub async fn reopen(&self, visitor: &Session) -> Session {
+        let account = Account::find(&self.app, "local").await.expect("built in");
+        let secret = visitor.visitor.secret(self.app.log().master(), account.id);
         Session::open(&self.app, account, &secret).expect("its own secret")
     }
 

@@ -10,6 +10,8 @@ mod doctor;
 mod durability;
 mod filters;
 mod fixture;
+mod flow_kills;
+mod flow_runs;
 mod following;
 mod messages;
 mod named_nouns;

@@ -1,6 +1,6 @@
 //! Who calls: established by a door before anything else, handed to every operation.
 
-use aggregates::ids::{TokenId, WorkspaceId};
+use aggregates::ids::{RunId, TokenId, WorkspaceId};
 use aggregates::metadata::{Actor, ActorKind, Client};
 use aggregates::token::{Permission, Scope};
 
@@ -33,6 +33,18 @@ impl Caller {
             scopes: Vec::new(),
             client: None,
         }
+    }
+
+    /// A run of a flow, which does what its document says.
+    #[must_use]
+    pub fn flow_run(workspace: WorkspaceId, run: RunId) -> Self {
+        Self { actor: Actor::flow_run(run), name: "flow run".to_owned(), ..Self::local(workspace) }
+    }
+
+    /// The program itself, where nobody else stands behind what follows.
+    #[must_use]
+    pub fn system(workspace: WorkspaceId) -> Self {
+        Self { actor: Actor::system(), name: "system".to_owned(), ..Self::local(workspace) }
     }
 
     /// The token's id, when a token calls.

@@ -17,7 +17,8 @@ mod token_text;
 mod transaction;
 mod unit_of_work;
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aggregates::Recorded;
@@ -62,6 +63,8 @@ pub struct App {
     states: state_cache::StateCache,
     tokens: authentication::Tokens,
     follows: Arc<follow_topics::Follows>,
+    /// The workspaces in which a reaction cannot go on.
+    standing: Mutex<BTreeSet<WorkspaceId>>,
     stop: CancellationToken,
     /// The tasks behind, awaited at the end so that none of them meets a closed database.
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -170,6 +173,24 @@ impl App {
         if self.projector.stands_still() {
             troubles.push("read tables stand still");
         }
+        if !self.standing.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            troubles.push("flows stand still");
+        }
         troubles
+    }
+
+    /// Takes in whether the reactions of a workspace can go on, for [`Self::troubles`].
+    pub fn note_reaction(&self, workspace: WorkspaceId, goes_on: bool) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if goes_on {
+            standing.remove(&workspace);
+        } else {
+            standing.insert(workspace);
+        }
+    }
+
+    /// Carries something out beside the calls, until the program ends: [`Self::close`] waits for it.
+    pub fn run_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(tokio::spawn(task));
     }
 }

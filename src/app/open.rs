@@ -96,6 +96,7 @@ impl App {
             clock,
             states: state_cache::StateCache::default(),
             tokens: authentication::Tokens::default(),
+            standing: Mutex::default(),
             stop,
             tasks: Mutex::default(),
         });

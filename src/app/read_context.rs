@@ -49,16 +49,30 @@ impl App {
         let head = self.log.head(workspace).await?;
         // A position that nobody has written yet is waited for, but only as long as for any other.
         let wanted = head.max(min_position.unwrap_or_default());
-        let mut folded = self.projector.folded();
-        let deadline = Instant::now() + PATIENCE;
-        while self.projector.position(workspace) < wanted {
-            if tokio::time::timeout_at(deadline, folded.changed()).await.is_err() {
-                break;
-            }
-        }
+        self.tables_reach(workspace, wanted).await;
         let mut reader = self.reader().await.map_err(unreadable)?;
         let position = reader.position(workspace).await.map_err(unreadable)?;
         Ok(ReadContext { app: Arc::clone(self), workspace, position, stale: position < wanted, reader })
+    }
+
+    /// Waits, at most 1 s, until the tables of a workspace have reached `position`; tells whether they have.
+    pub async fn tables_reach(&self, workspace: WorkspaceId, position: u64) -> bool {
+        let mut folded = self.projector.folded();
+        let deadline = Instant::now() + PATIENCE;
+        while self.projector.position(workspace) < position {
+            if tokio::time::timeout_at(deadline, folded.changed()).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The tables as they are, of all workspaces: for whoever looks for work over all of them.
+    ///
+    /// # Errors
+    /// `unavailable` when the tables cannot be read.
+    pub async fn read_all(&self) -> Result<Reader, Problem> {
+        self.reader().await.map_err(unreadable)
     }
 
     /// A moment of the tables that are current; of the new ones when they are swapped at that very time.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::App;
 use crate::event_log::append::LogError;
 use crate::event_log::store::EventRange;
+use crate::problem::Problem;
 
 /// How many states are kept.
 const STATES: usize = 50_000;
@@ -47,6 +48,15 @@ impl StateCache {
 }
 
 impl App {
+    /// An aggregate's state as it was when it was last met; nothing when its stream is empty. For what is shown, not for decisions.
+    ///
+    /// # Errors
+    /// `unavailable` when the log cannot be read.
+    pub async fn state_of<R: Root>(&self, workspace: WorkspaceId, id: Uuid) -> Result<Option<R>, Problem> {
+        let CachedState { state, sequence } = self.load_state::<R>(workspace, id).await?;
+        Ok(if sequence > 0 { state.downcast_ref::<R>().cloned() } else { None })
+    }
+
     /// An aggregate's state, from memory or from the log. A stream of another kind counts as empty.
     pub(super) async fn load_state<R: Root>(&self, workspace: WorkspaceId, id: Uuid) -> Result<CachedState, LogError> {
         if let Some(cached) = self.states.0.get(&(workspace, id)) {

@@ -16,6 +16,7 @@ use super::reach::Open;
 use crate::app::{App, Caller};
 use crate::app::{OpenOptions, TokenSummary};
 use crate::problem::{Code, Problem};
+use crate::reactions::Reactions;
 
 /// What the workspace is called that a new data folder begins with.
 pub const FIRST_WORKSPACE: &str = "My workspace";
@@ -32,6 +33,7 @@ pub fn opener(options: OpenOptions, opened: mpsc::UnboundedSender<Arc<App>>) -> 
         let (options, opened) = (options.clone(), opened.clone());
         async move {
             let app = App::open(&options).await?;
+            app.run_beside(Reactions::new(&app).run());
             // Nobody may want to know.
             let _ = opened.send(Arc::clone(&app));
             let service: Arc<dyn Service> = Arc::new(AppService { app });

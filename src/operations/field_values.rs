@@ -20,7 +20,7 @@ pub(super) fn parse(field_type: FieldType, value: &Value, place: &str) -> Result
 /// How a value goes together with the one that is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum FieldChange {
+pub(crate) enum FieldChange {
     /// Replaces it.
     #[default]
     Set,
@@ -40,7 +40,7 @@ impl FieldChange {
     /// # Errors
     /// `invalid_input` when `given` is not of the type, when the operation does not go with it, or when both values together are more
     /// than the type takes.
-    pub(super) fn apply(
+    pub(crate) fn apply(
         self,
         field_type: FieldType,
         there: Option<&FieldValue>,

@@ -102,7 +102,7 @@ pub(super) async fn all_in_tables(
 ///
 /// # Errors
 /// `invalid_input` when the name shows nothing.
-pub(super) async fn find_or_create(unit: &mut UnitOfWork, name: &str, field: &str) -> Result<TagId, Problem> {
+pub(crate) async fn find_or_create(unit: &mut UnitOfWork, name: &str, field: &str) -> Result<TagId, Problem> {
     if name.parse::<TagId>().is_ok() {
         // Whoever writes an id means a tag that exists, not one named like an id.
         return TagRef(name.to_owned()).resolve(unit, field).await;

@@ -19,7 +19,7 @@ use crate::app::{ReadContext, UnitOfWork};
 use crate::problem::{Candidate, Code, Problem};
 
 /// A noun with a unique name.
-pub(super) trait UniqueNoun: Root {
+pub(crate) trait UniqueNoun: Root {
     /// What its id is.
     type Id: From<Uuid> + FromStr + Display + Copy + PartialEq + Send + Sync;
     /// Its read table.
@@ -63,7 +63,7 @@ pub(super) async fn living<N: UniqueNoun>(unit: &mut UnitOfWork, id: Uuid) -> Re
 ///
 /// # Errors
 /// `unavailable` when the log cannot be read.
-pub(super) async fn of_name<N: UniqueNoun>(unit: &mut UnitOfWork, name: &str) -> Result<Option<(N::Id, N)>, Problem> {
+pub(crate) async fn of_name<N: UniqueNoun>(unit: &mut UnitOfWork, name: &str) -> Result<Option<(N::Id, N)>, Problem> {
     let Some(owner) = unit.claim_owner(&N::name_claim(name)).await? else { return Ok(None) };
     Ok(living::<N>(unit, owner).await?.map(|noun| (owner.into(), noun)))
 }
@@ -72,7 +72,7 @@ pub(super) async fn of_name<N: UniqueNoun>(unit: &mut UnitOfWork, name: &str) ->
 ///
 /// # Errors
 /// `not_found` with near misses.
-pub(super) async fn resolve<N: UniqueNoun>(
+pub(crate) async fn resolve<N: UniqueNoun>(
     unit: &mut UnitOfWork,
     reference: &str,
     field: &str,

@@ -66,3 +66,4 @@ create index flow_runs_by_contact on flow_runs (workspace, contact, flow, first_
 create index flow_runs_by_conversation on flow_runs (workspace, conversation, input_position) where conversation is not null;
 create index flow_runs_due on flow_runs (due_at, workspace, id) where due_at is not null;
 create index flow_runs_running on flow_runs (workspace, id) where status = 'running';
+create index flow_runs_awaiting on flow_runs (workspace, waits_event) where waits_event is not null;

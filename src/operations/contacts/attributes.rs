@@ -86,7 +86,10 @@ attribute_inputs! {
 }
 
 /// Reads one attribute.
-fn read(attribute: Attribute, written: &str) -> Result<String, Problem> {
+///
+/// # Errors
+/// `invalid_input` saying what such a value is.
+pub(crate) fn read(attribute: Attribute, written: &str) -> Result<String, Problem> {
     let text = written.trim();
     let (value, expected) = match attribute {
         Attribute::FirstName | Attribute::LastName => {

@@ -1,0 +1,203 @@
+//! Runs of flows: what starts them, what they take in, how they go on from step to step, and what is left to do when they end.
+//!
+//! Every event of a run that leaves it standing before a step lets it go on, so that a run whose process was killed goes on when the
+//! events behind the checkpoint are seen again. What was done already is not done twice: a run refuses a step at which it does not
+//! stand, a message or an event that it has handled, a timer that is not due; a run that an event starts has an id that follows from it.
+
+mod arrival;
+mod documents;
+mod effects;
+mod endings;
+mod starts;
+mod surroundings;
+mod turns;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use aggregates::conversation::{self, Owner};
+use aggregates::flow_run::{self, Reason, Status};
+use aggregates::ids::{ContactId, ConversationId, RunId, WorkspaceId};
+use aggregates::{Event, Recorded};
+use flows::happening;
+use projections::flow_runs;
+use uuid::Uuid;
+
+use crate::app::{App, Caller, Decision, OUTCOME_KEPT_US, Transacted, TransactionRequest};
+use crate::problem::{Code, Problem};
+
+pub(super) use documents::Documents;
+use documents::Startable;
+pub(crate) use surroundings::Surroundings;
+use turns::{FailRun, Prompt, TakeTurn};
+
+/// The runs of one workspace.
+pub(super) struct FlowRuns {
+    app: Arc<App>,
+    documents: Arc<Documents>,
+    workspace: WorkspaceId,
+    /// What may start by itself; read anew when a flow has changed.
+    startables: Option<Arc<Vec<Startable>>>,
+    /// The events that runs wait for; nothing before that was looked up. One that is here too long only costs a look.
+    awaited: Option<BTreeSet<String>>,
+}
+
+impl FlowRuns {
+    pub(super) fn new(app: &Arc<App>, documents: &Arc<Documents>, workspace: WorkspaceId) -> Self {
+        let (app, documents) = (Arc::clone(app), Arc::clone(documents));
+        Self { app, documents, workspace, startables: None, awaited: None }
+    }
+
+    /// Does what follows from an event.
+    ///
+    /// # Errors
+    /// `unavailable` when it cannot be done now; everything else ends the run that it is about, or nothing begins.
+    pub(super) async fn react(&mut self, recorded: &Arc<Recorded>) -> Result<(), Problem> {
+        let names = happening::names(&recorded.event);
+        match &recorded.event {
+            Event::Flow(_) => self.startables = None,
+            Event::FlowRun(event) => self.follow(recorded, event).await?,
+            Event::Conversation(conversation::Event::ConversationOwnerChanged {
+                owner: Owner::Human | Owner::Ai, ..
+            }) if recorded.metadata.actor.as_flow_run().is_none() => {
+                let conversation = ConversationId(recorded.stream_id);
+                if let Some(contact) = recorded.event.subject(recorded.stream_id) {
+                    self.make_room(contact, conversation, recorded.position).await?;
+                }
+            }
+            _ => {}
+        }
+        let subject = recorded.event.subject(recorded.stream_id);
+        let Some(contact) = subject.filter(|_| !names.is_empty()) else { return Ok(()) };
+        self.wake_by_event(recorded, contact, &names).await?;
+        match &recorded.event {
+            Event::Conversation(conversation::Event::MessageReceived(message)) => {
+                self.arrive(recorded, message, &names).await
+            }
+            _ => self.start_by_event(recorded, contact, &names).await,
+        }
+    }
+
+    /// Lets a run go on whose time has come; tells whether it did.
+    pub(super) async fn wake(&self, run: RunId) -> Result<bool, Problem> {
+        self.take_turn(run, Prompt::Due).await
+    }
+
+    async fn follow(&mut self, recorded: &Arc<Recorded>, event: &flow_run::Event) -> Result<(), Problem> {
+        use flow_run::Event::{
+            FlowRunCalled, FlowRunCancelled, FlowRunCompleted, FlowRunFailed, FlowRunInputReceived, FlowRunQueued,
+            FlowRunResumed, FlowRunReturned, FlowRunStarted, FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
+        };
+        let run = RunId(recorded.stream_id);
+        match event {
+            FlowRunStarted(_)
+            | FlowRunStepEntered { next: Some(_), .. }
+            | FlowRunResumed { next: Some(_), .. }
+            | FlowRunCalled { .. }
+            | FlowRunReturned { .. } => self.go_on(run).await,
+            FlowRunWaiting { pause, .. } => {
+                if let (Reason::Event { event }, Some(awaited)) = (&pause.reason, &mut self.awaited) {
+                    awaited.insert(event.clone());
+                }
+                Ok(())
+            }
+            FlowRunCompleted { contact, flow } | FlowRunFailed { contact, flow, .. } => {
+                self.end(run, *flow, *contact).await
+            }
+            FlowRunCancelled { contact, flow, .. } => self.end(run, *flow, *contact).await,
+            FlowRunStepEntered { .. }
+            | FlowRunResumed { .. }
+            | FlowRunQueued(_)
+            | FlowRunVariablesSet { .. }
+            | FlowRunInputReceived { .. } => Ok(()),
+        }
+    }
+
+    /// Lets a run go from step to step until it waits or is over. Its budget of steps ends it at last.
+    async fn go_on(&self, run: RunId) -> Result<(), Problem> {
+        while self.take_turn(run, Prompt::Go).await? {}
+        Ok(())
+    }
+
+    /// One turn; tells whether anything happened. A run that cannot go on as its document says fails, with the reason.
+    async fn take_turn(&self, run: RunId, prompt: Prompt) -> Result<bool, Problem> {
+        let turn = TakeTurn { documents: &self.documents, run, prompt };
+        match self.decide(run, "flow_run_step", &turn).await {
+            Ok((_, changed)) => Ok(changed),
+            Err(problem) => self.fail(run, problem).await.map(|()| true),
+        }
+    }
+
+    /// Ends a run as failed, unless the problem may pass by itself.
+    async fn fail(&self, run: RunId, problem: Problem) -> Result<(), Problem> {
+        if problem.code == Code::Unavailable || problem.retry_after_ms.is_some() {
+            return Err(problem);
+        }
+        tracing::warn!(run.id = %run, code = problem.code.name(), "a run of a flow failed");
+        let reason = problem.message;
+        let failed = FailRun { run, code: problem.code, reason };
+        self.decide(run, "flow_run_failed", &failed).await.map(|_| ())
+    }
+
+    /// Decides and appends as a run.
+    async fn decide<D: Decision>(
+        &self,
+        run: RunId,
+        operation: &'static str,
+        decision: &D,
+    ) -> Result<(D::Outcome, bool), Problem> {
+        self.decide_as(&Caller::flow_run(self.workspace, run), operation, decision).await
+    }
+
+    async fn decide_as<D: Decision>(
+        &self,
+        caller: &Caller,
+        operation: &'static str,
+        decision: &D,
+    ) -> Result<(D::Outcome, bool), Problem> {
+        let request = TransactionRequest {
+            operation,
+            request_id: format!("req_{}", Uuid::now_v7().simple()),
+            // What keeps it from happening twice is the state of the run, and the id that it has.
+            idempotency_key: None,
+            fingerprint: [0; 32],
+            kept_us: OUTCOME_KEPT_US,
+            dry_run: false,
+        };
+        match self.app.transact(caller, &request, decision).await? {
+            Transacted::Done { outcome, changed, .. } => Ok((outcome, changed)),
+            Transacted::Dry { .. } => Err(Problem::internal(&"a turn was only tried")),
+        }
+    }
+
+    /// Lets the runs go on that wait for what has happened to their contact.
+    async fn wake_by_event(
+        &mut self,
+        recorded: &Arc<Recorded>,
+        contact: ContactId,
+        names: &[&'static str],
+    ) -> Result<(), Problem> {
+        let awaited = match &mut self.awaited {
+            Some(awaited) => awaited,
+            unknown => {
+                let mut context = self.app.read(self.workspace, None).await?;
+                let (connection, workspace) = context.rows();
+                unknown.insert(flow_runs::awaited(connection, workspace).await?)
+            }
+        };
+        if !names.iter().any(|name| awaited.contains(*name)) {
+            return Ok(());
+        }
+        let mut context = self.app.read(self.workspace, Some(recorded.position)).await?;
+        let (connection, workspace) = context.rows();
+        let rows = flow_runs::active_of_contact(connection, workspace, contact).await?;
+        drop(context);
+        for row in rows {
+            let waits = row.waits_event.as_deref().is_some_and(|event| names.contains(&event));
+            if row.status == Status::Waiting && waits {
+                self.take_turn(row.id, Prompt::Event(Arc::clone(recorded))).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! Follows the log for the reactions: which events were reacted to, what is due, and when to look again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aggregates::ids::WorkspaceId;
+use futures::StreamExt;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::flow_runs::{Documents, FlowRuns};
+use crate::app::App;
+use crate::event_log::append::LogError;
+use crate::event_log::store::{FLOW_RUNS, ReactionCheckpoint};
+use crate::problem::{Code, Problem};
+
+/// Events that are looked at before the checkpoint moves.
+const PAGE: usize = 200;
+/// Workspaces that are looked at together.
+const WORKSPACES_AT_ONCE: usize = 8;
+/// How often the clock is compared with what is due: it may have been turned.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a workspace whose reaction failed is left alone before it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Runs that are woken in one pass: overdue ones go on oldest first, beside what is new.
+const DUE_AT_ONCE: u64 = 100;
+
+/// How far the reaction has come in one workspace, and what it knows of it.
+struct Place {
+    position: u64,
+    runs: FlowRuns,
+    /// When it may be tried again, after a failure.
+    paused_until: Option<Instant>,
+}
+
+/// The reactions of the program.
+pub struct Reactions {
+    app: Arc<App>,
+    documents: Arc<Documents>,
+    places: Mutex<BTreeMap<WorkspaceId, Arc<Mutex<Place>>>>,
+}
+
+impl Reactions {
+    /// The reactions over `app`; nothing happens before [`Self::run`] or [`Self::settle`].
+    #[must_use]
+    pub fn new(app: &Arc<App>) -> Arc<Self> {
+        Arc::new(Self { app: Arc::clone(app), documents: Arc::default(), places: Mutex::default() })
+    }
+
+    /// Reacts until the program ends.
+    pub async fn run(self: Arc<Self>) {
+        let mut commits = self.app.log().stream().commits();
+        let mut behind = BTreeSet::new();
+        let mut listed = false;
+        loop {
+            commits.borrow_and_update();
+            behind.extend(self.app.log().stream().take_unreacted());
+            if !listed {
+                match self.app.log().store().workspaces().await {
+                    Ok(workspaces) => {
+                        behind.extend(workspaces);
+                        listed = true;
+                    }
+                    Err(error) => tracing::error!(%error, "the workspaces cannot be listed for the reactions"),
+                }
+            }
+            behind = self.catch_up(std::mem::take(&mut behind)).await;
+            let woken = self.wake_due().await;
+            if woken {
+                continue;
+            }
+            tokio::select! {
+                () = self.app.stopping().cancelled() => return,
+                changed = commits.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(self.until_next_due().await) => {}
+            }
+        }
+    }
+
+    /// Reacts to everything that there is and to all that is due by the clock, and to what follows from it. For whoever turns the clock.
+    ///
+    /// # Errors
+    /// The failure that keeps a workspace from going on.
+    pub async fn settle(&self) -> Result<(), Problem> {
+        loop {
+            let workspaces: BTreeSet<WorkspaceId> = self.app.log().store().workspaces().await?.into_iter().collect();
+            for workspace in &workspaces {
+                let place = self.place(*workspace).await?;
+                self.react(*workspace, &mut *place.lock().await).await?;
+                let head = self.app.head(*workspace).await?;
+                if !self.app.tables_reach(*workspace, head).await {
+                    return Err(Problem::new(Code::Unavailable, "the read tables do not follow"));
+                }
+            }
+            if !self.wake_due().await {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reacts to what is new in these workspaces; gives those that have to be tried again.
+    async fn catch_up(&self, behind: BTreeSet<WorkspaceId>) -> BTreeSet<WorkspaceId> {
+        let tried = futures::stream::iter(behind).map(|workspace| async move {
+            let outcome = match self.place(workspace).await {
+                Ok(place) => {
+                    let mut place = place.lock().await;
+                    if place.paused_until.is_some_and(|until| Instant::now() < until) {
+                        return Some(workspace);
+                    }
+                    let outcome = self.react(workspace, &mut place).await;
+                    place.paused_until = outcome.is_err().then(|| Instant::now() + PAUSE);
+                    outcome
+                }
+                Err(problem) => Err(problem),
+            };
+            self.app.note_reaction(workspace, outcome.is_ok());
+            match outcome {
+                Ok(()) => None,
+                Err(problem) => {
+                    metrics::counter!("chatbotx_reaction_failures_total").increment(1);
+                    tracing::error!(workspace.id = %workspace, %problem, "flows stand still in a workspace");
+                    Some(workspace)
+                }
+            }
+        });
+        tried.buffer_unordered(WORKSPACES_AT_ONCE).filter_map(std::future::ready).collect().await
+    }
+
+    /// What is known of a workspace; read from its checkpoint when it is new.
+    async fn place(&self, workspace: WorkspaceId) -> Result<Arc<Mutex<Place>>, Problem> {
+        let mut places = self.places.lock().await;
+        if let Some(place) = places.get(&workspace) {
+            return Ok(Arc::clone(place));
+        }
+        let checkpoints = self.app.log().store().reaction_checkpoints(FLOW_RUNS).await?;
+        let known = checkpoints.into_iter().find(|(id, _)| *id == workspace);
+        let (_, position) = known.ok_or_else(|| {
+            // To begin at the start would send everything again.
+            Problem::new(Code::Unavailable, "the checkpoint of the flows is missing in this workspace")
+                .hint("restore the log from a backup that has it")
+        })?;
+        let runs = FlowRuns::new(&self.app, &self.documents, workspace);
+        let place = Arc::new(Mutex::new(Place { position, runs, paused_until: None }));
+        places.insert(workspace, Arc::clone(&place));
+        Ok(place)
+    }
+
+    /// Reacts to the events of a workspace up to its head. The checkpoint follows page by page, and as far as it came after a failure.
+    async fn react(&self, workspace: WorkspaceId, place: &mut Place) -> Result<(), Problem> {
+        loop {
+            let entries = match self.app.log().entries_after(workspace, place.position, PAGE).await {
+                Ok(entries) => entries,
+                // The projector ends a program that an event is too new for.
+                Err(LogError::Decode(error)) => return Err(Problem::unavailable(&error)),
+                Err(error) => return Err(error.into()),
+            };
+            if entries.is_empty() || self.app.stopping().is_cancelled() {
+                return Ok(());
+            }
+            let before = place.position;
+            let mut outcome = Ok(());
+            for entry in &entries {
+                outcome = place.runs.react(&entry.recorded).await;
+                if outcome.is_err() {
+                    break;
+                }
+                place.position = entry.recorded.position;
+            }
+            if place.position > before {
+                let checkpoint = ReactionCheckpoint { reaction: FLOW_RUNS, workspace, position: place.position };
+                self.app.log().store().keep_reaction_checkpoints(&[checkpoint]).await?;
+            }
+            outcome?;
+        }
+    }
+
+    /// Wakes the runs whose time has come, in workspaces where nothing that came before is left to react to; tells whether any was woken.
+    async fn wake_due(&self) -> bool {
+        let now = self.app.now();
+        let due = match self.app.read_all().await {
+            Ok(mut reader) => projections::flow_runs::due(reader.connection(), now, DUE_AT_ONCE).await,
+            Err(_) => return false,
+        };
+        let due = due.unwrap_or_else(|error| {
+            tracing::error!(%error, "what is due cannot be read");
+            Vec::new()
+        });
+        let mut woken = false;
+        for run in due {
+            let Ok(place) = self.place(run.workspace).await else { continue };
+            let mut place = place.lock().await;
+            let is_behind = self.app.head(run.workspace).await.map_or(true, |head| head > place.position);
+            if is_behind || place.paused_until.is_some_and(|until| Instant::now() < until) {
+                // What was written before its time came is for it first.
+                woken |= is_behind && place.paused_until.is_none();
+                continue;
+            }
+            match place.runs.wake(run.run).await {
+                Ok(went_on) => woken |= went_on,
+                Err(problem) => {
+                    tracing::error!(workspace.id = %run.workspace, %problem, "a run that is due cannot go on");
+                    place.paused_until = Some(Instant::now() + PAUSE);
+                }
+            }
+        }
+        woken
+    }
+
+    /// How long nothing is due, at most [`LOOK_AGAIN`].
+    async fn until_next_due(&self) -> Duration {
+        let next = match self.app.read_all().await {
+            Ok(mut reader) => projections::flow_runs::next_due(reader.connection()).await.unwrap_or(None),
+            Err(_) => None,
+        };
+        let until = next.map(|due| u64::try_from(due.saturating_sub(self.app.now())).unwrap_or(0));
+        // A run that is due and cannot go on is tried again, but not without a break.
+        until.map_or(LOOK_AGAIN, |until| Duration::from_micros(until).clamp(Duration::from_millis(20), LOOK_AGAIN))
+    }
+}
