@@ -48,6 +48,12 @@ async fn the_same_seed_makes_the_same_people_who_say_the_same() {
         let made = fill(&program.app, &request(Some("Bakery"), seed), &unheard()).await.expect("filled");
         assert_eq!((&made["contacts"], &made["name"]), (&json!(40), &json!("Bakery")));
         assert_eq!(made["events"], program.head().await);
+        assert_eq!(made["flows"], 3);
+        program.settle().await;
+        let runs = program.done("list_flow_runs", json!({"limit": 100})).await;
+        let runs = runs["items"].as_array().expect("runs");
+        assert_eq!(runs.len() as u64, made["flowRuns"].as_u64().expect("a number"));
+        assert!(runs.len() > 3 && runs.iter().all(|run| run["status"] == "waiting"), "{runs:?}");
     }
     let people = seen(&one).await;
     assert_eq!(people.len(), 40);

@@ -1,6 +1,7 @@
-//! A workspace to look around in: made-up people, tags, fields and conversations, by the operations that everybody uses and by the
+//! A workspace to look around in: made-up people, tags, fields, conversations and flows, by the operations that everybody uses and by the
 //! web chat, so that all of it is in the log.
 
+mod automation;
 mod chance;
 mod people;
 mod places;
@@ -49,9 +50,11 @@ pub struct DemoRequest {
 struct Made {
     conversations: u64,
     messages: u64,
+    /// Who wrote: where the people can be met.
+    met: Vec<String>,
 }
 
-/// Fills a workspace. What is to be published in it, such as flows, is a step of its own after the people.
+/// Fills a workspace. Flows come after the people: what these said before starts none.
 ///
 /// # Errors
 /// `invalid_input` for too many people; `conflict` when the workspace has contacts, or there is a "Demo" already; `unavailable` when
@@ -69,6 +72,7 @@ pub async fn fill(app: &Arc<App>, request: &DemoRequest, progress: &OnProgress) 
         demo.add(&person(request.seed, number as usize), number, &mut made).await?;
         progress(u64::from(number) + 1, u64::from(request.contacts));
     }
+    let (flows, runs) = demo.automate(&made.met).await?;
     let summaries = app.workspaces().await?;
     let name = summaries.into_iter().find(|summary| summary.id == workspace).map(|summary| summary.name);
     Ok(json!({
@@ -77,6 +81,8 @@ pub async fn fill(app: &Arc<App>, request: &DemoRequest, progress: &OnProgress) 
         "contacts": request.contacts,
         "conversations": made.conversations,
         "messages": made.messages,
+        "flows": flows,
+        "flowRuns": runs,
         "events": app.head(workspace).await?,
         "seconds": began.elapsed().as_secs_f64(),
     }))
@@ -153,6 +159,7 @@ impl Demo<'_> {
         let session = self.visitor(person.name())?;
         let contact = format!("webchat:{}", session.visitor.id());
         self.talk(&session, &contact, conversation, number, made).await?;
+        made.met.push(contact.clone());
         let mut changes = person.attributes.clone();
         changes.insert("contactId".to_owned(), json!(contact));
         self.call("update_contact", Value::Object(changes)).await?;
