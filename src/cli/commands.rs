@@ -168,13 +168,19 @@ fn operations(form: Form) -> String {
 fn demo_made(result: &Value) -> String {
     let (id, name) = (text(result, "workspace"), text(result, "name"));
     format!(
-        "filled the workspace \"{name}\" ({id}): {} contacts, {} conversations, {} messages, {} events\n\n\
+        "filled the workspace \"{name}\" ({id}): {} contacts, {} conversations, {} messages, {} flows, {} runs, {} events\n\n\
          What to try next:\n  \
            chatbotx call list_contacts --workspace {id} query=müller\n  \
            chatbotx call list_conversations --workspace {id} unanswered=true\n  \
+           chatbotx call list_flow_runs --workspace {id} status=waiting\n  \
            chatbotx log tail --workspace {id} -n 5\n  \
            claude mcp add demo -- chatbotx stdio --workspace {id}",
-        result["contacts"], result["conversations"], result["messages"], result["events"],
+        result["contacts"],
+        result["conversations"],
+        result["messages"],
+        result["flows"],
+        result["flowRuns"],
+        result["events"],
     )
 }
 
