@@ -107,7 +107,11 @@ async fn traces(program: &Program, visitor: &Session) -> Traces {
         score: contact["customFields"][0]["value"].clone(),
         notes: notes["items"].as_array().map_or(0, Vec::len),
         run: run["status"].clone(),
-        steps: timeline.iter().filter(|moment| moment["type"] == "FlowRunStepEntered").map(|moment| moment["data"]["step"].clone()).collect(),
+        steps: timeline
+            .iter()
+            .filter(|moment| moment["type"] == "FlowRunStepEntered")
+            .map(|moment| moment["data"]["step"].clone())
+            .collect(),
         events: timeline.len(),
     }
 }
@@ -120,7 +124,10 @@ async fn a_program_that_dies_at_every_boundary_does_everything_once() {
         ["Score?", &whole.texts[1], "inner 60", "Sure?", "Bye."],
         "the question is asked again in between"
     );
-    assert_eq!((&whole.tags, &whole.score, whole.notes, &whole.run), (&json!(["high"]), &json!(61), 1, &json!("completed")));
+    assert_eq!(
+        (&whole.tags, &whole.score, whole.notes, &whole.run),
+        (&json!(["high"]), &json!(61), 1, &json!("completed"))
+    );
     assert_eq!(whole.steps, ["ask", "branch", "high", "wait", "call", "in", "count", "sure", "note", "bye"]);
     let mut deaths = 0;
     for position in first + 1..=last {

@@ -88,7 +88,10 @@ async fn a_flow_asks_and_keeps_the_answer() {
     program.settle().await;
     assert_eq!(sent(&program, &visitor).await, ["Hi Ana!", "Which cake?"]);
     let waits = run(&program, "Cakes").await;
-    assert_eq!((&waits["status"], &waits["step"], &waits["waits"]["for"]), (&json!("waiting"), &json!("ask"), &json!("input")));
+    assert_eq!(
+        (&waits["status"], &waits["step"], &waits["waits"]["for"]),
+        (&json!("waiting"), &json!("ask"), &json!("input"))
+    );
     let talk = program.done("get_conversation", json!({"contactId": reference(&visitor)})).await;
     assert_eq!(talk["conversation"]["owner"], "flow");
     says(&visitor, "2", "Bienenstich").await;
@@ -116,7 +119,8 @@ async fn a_keyword_starts_the_flow_that_it_fits_best_and_an_answer_is_no_keyword
         publish(&program, flow(name, &json!({"say": {"question": {"text": name}}}), &start)).await;
     }
     let visitor = program.visitor("Ana").await;
-    for (id, text, said) in [("1", "CAKE  please!", "Word"), ("2", "cake please", ""), ("3", "a Cáke please", "Word")] {
+    for (id, text, said) in [("1", "CAKE  please!", "Word"), ("2", "cake please", ""), ("3", "a Cáke please", "Word")]
+    {
         let before = sent(&program, &visitor).await.len();
         says(&visitor, id, text).await;
         program.settle().await;
@@ -229,7 +233,8 @@ async fn a_flow_starts_by_the_tag_that_was_added_and_by_no_other_that_is_there()
     program.done("create_tag", json!({"name": "vip"})).await;
     let condition = json!({"field": "tag", "op": "eq", "value": "VIP"});
     let start = json!({"start": [{"event": "tagApplied", "where": condition}]});
-    let contact = program.done("create_contact", json!({"firstName": "Ana", "tags": ["vip"]})).await["contact"]["id"].clone();
+    let contact =
+        program.done("create_contact", json!({"firstName": "Ana", "tags": ["vip"]})).await["contact"]["id"].clone();
     publish(&program, flow("Vip", &json!({"note": {"note": "a vip"}}), &start)).await;
     program.settle().await;
     let runs = program.done("list_flow_runs", json!({})).await;
@@ -263,7 +268,11 @@ async fn somebody_who_steps_in_ends_the_run_and_nothing_starts_beside_them() {
         says(&visitor, id, text).await;
         program.settle().await;
     }
-    assert_eq!(sent(&program, &visitor).await, ["Name?", "Name?"], "only the flow that says so goes on beside a person");
+    assert_eq!(
+        sent(&program, &visitor).await,
+        ["Name?", "Name?"],
+        "only the flow that says so goes on beside a person"
+    );
     let talk = program.done("get_conversation", json!({"contactId": reference(&visitor)})).await;
     assert_eq!(talk["conversation"]["owner"], "human");
 }
@@ -305,7 +314,9 @@ async fn a_second_run_is_refused_restarts_or_queues() {
     assert_eq!(queued["run"]["status"], "queued");
     let restarted = program.done("send_contact_flow", call("restart")).await;
     program.settle().await;
-    let state = async |run: &Value| program.done("get_flow_run", json!({"runId": run["run"]["id"]})).await["run"]["status"].clone();
+    let state = async |run: &Value| {
+        program.done("get_flow_run", json!({"runId": run["run"]["id"]})).await["run"]["status"].clone()
+    };
     assert_eq!((state(&first).await, state(&queued).await), (json!("cancelled"), json!("queued")));
     says(&visitor, "2", "Ana").await;
     program.settle().await;
@@ -380,6 +391,9 @@ async fn a_run_has_a_budget_of_steps() {
         program.clock.turn(SECOND);
     }
     let ended = run(&program, "Loop").await;
-    assert_eq!((&ended["status"], &ended["error"]["code"], &ended["steps"]), (&json!("failed"), &json!("step_budget"), &json!(7)));
+    assert_eq!(
+        (&ended["status"], &ended["error"]["code"], &ended["steps"]),
+        (&json!("failed"), &json!("step_budget"), &json!(7))
+    );
     assert_eq!(story_of(&program, &ended).await.last().map(String::as_str), Some("FlowRunFailed"));
 }

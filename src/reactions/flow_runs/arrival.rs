@@ -110,7 +110,8 @@ impl Unasked<'_> {
         }
         let text = self.arrived.text();
         let mut best = None;
-        for startable in self.startables.iter().filter(|startable| startable.after < self.event.position) {
+        let position = self.arrived.event.position;
+        for startable in self.startables.iter().filter(|startable| startable.after < position) {
             if startable.document.channel().is_some() && startable.document.channel() != channel {
                 continue;
             }

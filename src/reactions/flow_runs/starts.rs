@@ -6,13 +6,12 @@
 use std::sync::Arc;
 
 use aggregates::flow_run::{Cause, FlowRun};
-use aggregates::ids::{AccountId, ContactId, ConversationId, EventId, FlowId, RunId};
+use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId, RunId};
 use aggregates::stream::StreamType;
 use aggregates::{Recorded, conversation};
 use flows::start::{EventStart, Start};
 use projections::{channel_accounts, conversations, flow_runs};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::documents::Startable;
 use super::{FlowRuns, Surroundings};
@@ -215,14 +214,4 @@ pub(super) fn passed_over(event: &Recorded, problem: Problem) -> Result<(), Prob
     }
     tracing::warn!(event.position, code = problem.code.name(), %problem, "an event could not start its flows");
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_event_gives_the_same_run_of_a_flow_and_others_give_others() {
-        let _ = EventId;
-    }
 }
