@@ -20,6 +20,7 @@ pub mod document;
 pub mod finding;
 mod form;
 pub mod happening;
+mod keywords;
 pub mod mentions;
 mod parts;
 pub mod policy;
