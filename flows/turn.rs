@@ -188,6 +188,8 @@ pub struct Scene<'a> {
     pub chance: u64,
     /// What filters look at.
     pub facts: &'a aggregates::filter::Facts,
+    /// What the filters of the document name, looked up.
+    pub nouns: &'a aggregates::filter::Nouns,
     /// What templates may name: an object with `contact`, `run`, `bot`, `conversation` and `lastInput`.
     pub words: &'a Value,
     /// The contact's time zone (IANA), or the workspace's when the contact's is unknown.
