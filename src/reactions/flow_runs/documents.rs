@@ -37,12 +37,7 @@ impl Documents {
     ///
     /// # Errors
     /// `not_found` when there is no such version.
-    pub(crate) async fn of(
-        &self,
-        unit: &mut UnitOfWork,
-        flow: FlowId,
-        version: u32,
-    ) -> Result<Arc<Document>, Problem> {
+    pub(crate) async fn of(&self, unit: &mut UnitOfWork, flow: FlowId, version: u32) -> Result<Arc<Document>, Problem> {
         let key = (unit.workspace(), flow, version);
         if let Some(known) = self.0.get(&key) {
             return Ok(known);
@@ -58,11 +53,7 @@ impl Documents {
     ///
     /// # Errors
     /// `unavailable` when the tables cannot be read.
-    pub(super) async fn startable(
-        &self,
-        app: &Arc<App>,
-        workspace: WorkspaceId,
-    ) -> Result<Vec<Startable>, Problem> {
+    pub(super) async fn startable(&self, app: &Arc<App>, workspace: WorkspaceId) -> Result<Vec<Startable>, Problem> {
         let mut context = app.read(workspace, None).await?;
         let (connection, workspace) = context.rows();
         let mut startable = Vec::new();

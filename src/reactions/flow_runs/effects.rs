@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aggregates::Personal;
 use aggregates::bot_field::{self, BotField};
 use aggregates::contact::{self, Contact, Source};
 use aggregates::contact_attributes::{Attribute, Attributes};
@@ -13,7 +14,6 @@ use aggregates::flow_run::{Cause, Command, FlowRun, Variables};
 use aggregates::ids::{AccountId, ConversationId, FlowId, MessageId, NoteId, RunId, TagId};
 use aggregates::message::{self, Button, Message, OutboundMessage};
 use aggregates::tag::Tag;
-use aggregates::Personal;
 use flows::document::Document;
 use flows::turn::{Effect, FieldOperation, HandTo, SendButton, Target};
 use serde_json::{Number, Value};
@@ -251,7 +251,8 @@ fn sum(there: &Value, given: &Value, sign: f64) -> Result<Number, Problem> {
     };
     let sum = number(there).zip(number(given)).map(|(there, given)| there + sign * given);
     let sum = sum.filter(|sum| sum.is_finite());
-    let sum = sum.ok_or_else(|| Problem::invalid("value", "a variable that is no number cannot be increased or decreased"))?;
+    let sum =
+        sum.ok_or_else(|| Problem::invalid("value", "a variable that is no number cannot be increased or decreased"))?;
     let whole = (sum.fract() == 0.0 && sum.abs() < 9.0e15).then(|| Number::from(sum as i64));
     whole.or_else(|| Number::from_f64(sum)).ok_or_else(|| Problem::invalid("value", "the number is too large"))
 }

@@ -58,7 +58,8 @@ impl FlowRuns {
             Event::Flow(_) => self.startables = None,
             Event::FlowRun(event) => self.follow(recorded, event).await?,
             Event::Conversation(conversation::Event::ConversationOwnerChanged {
-                owner: Owner::Human | Owner::Ai, ..
+                owner: Owner::Human | Owner::Ai,
+                ..
             }) if recorded.metadata.actor.as_flow_run().is_none() => {
                 let conversation = ConversationId(recorded.stream_id);
                 if let Some(contact) = recorded.event.subject(recorded.stream_id) {

@@ -12,8 +12,8 @@ use flows::document::Document;
 use flows::turn::Scene;
 use flows::words::{Known, Talk, words};
 use projections::{
-    Json, contact_fields, contact_identities, contact_tags, contacts, conversations, custom_fields, flow_runs, near_miss, tags,
-    workspaces,
+    Json, contact_fields, contact_identities, contact_tags, contacts, conversations, custom_fields, flow_runs,
+    near_miss, tags, workspaces,
 };
 use serde_json::Value;
 
@@ -113,9 +113,7 @@ impl Surroundings {
             custom_fields: &self.custom_fields,
             run: variables,
             bot: &self.bot,
-            conversation: place
-                .as_ref()
-                .map(|(id, channel, status, owner)| Talk { id: *id, channel, status, owner }),
+            conversation: place.as_ref().map(|(id, channel, status, owner)| Talk { id: *id, channel, status, owner }),
             last_input,
         })
     }

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use aggregates::{Personal, Recorded};
 use aggregates::conversation::{Conversation, Owner};
 use aggregates::flow_run::{Command, FlowRun, Pause, Reason, RunInput, RunStart, Status, Variables, Waker};
 use aggregates::ids::RunId;
+use aggregates::{Personal, Recorded};
 use flows::document::Document;
 use flows::turn::{Input, Next, Resumption, Scene, Turn, Waiting, WaitingFor};
 
@@ -149,9 +149,8 @@ impl<'a> Player<'a> {
             return Ok(pause.reason.takes_messages());
         }
         let resumption = Resumption::Input(input.clone());
-        let turn = self
-            .turn(unit, 0, |scene| self.document.resume(&pause.step, &waiting(pause), &resumption, scene))
-            .await?;
+        let turn =
+            self.turn(unit, 0, |scene| self.document.resume(&pause.step, &waiting(pause), &resumption, scene)).await?;
         Ok(!matches!(turn.next, Next::Wait(_)))
     }
 
