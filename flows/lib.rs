@@ -19,6 +19,8 @@ pub mod catalog;
 pub mod document;
 pub mod finding;
 mod form;
+pub mod happening;
+mod keywords;
 pub mod mentions;
 mod parts;
 pub mod policy;

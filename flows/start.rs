@@ -1,10 +1,18 @@
 //! How a flow starts by itself: by what the contact writes, or by what happens to it.
 
+use aggregates::Event;
+use aggregates::filter::{Facts, Nouns, parse};
+use aggregates::folding::fold;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::finding::Code;
+use crate::happening;
+use crate::keywords::Patterns;
 use crate::mentions::{Mention, Mentions};
+
+pub use crate::keywords::Specificity;
 
 /// One way in which a flow starts by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +34,8 @@ pub struct Keyword {
     /// How they are compared with what the contact writes.
     #[serde(default, rename = "match")]
     pub how: Match,
+    #[serde(skip)]
+    pub(crate) patterns: Patterns,
 }
 
 /// How a keyword is compared with what a contact writes.
@@ -52,6 +62,20 @@ pub struct EventStart {
     pub(crate) filter: Option<Value>,
 }
 
+impl EventStart {
+    /// Whether the flow starts by `event`, which happened to the contact of `facts`, at `now`. The filter sees what the event changed
+    /// ([`crate::happening::seen_by`]); `nouns` are what it names, and a filter that cannot be resolved with them fits nothing.
+    #[must_use]
+    pub fn fits(&self, event: &Event, facts: &Facts, nouns: &Nouns, now: i64) -> bool {
+        if !happening::names(event).contains(&self.event.as_str()) {
+            return false;
+        }
+        let Some(filter) = &self.filter else { return true };
+        let resolved = parse(filter).and_then(|parsed| parsed.resolve(nouns));
+        resolved.is_ok_and(|filter| filter.matches(&happening::seen_by(event, facts), now))
+    }
+}
+
 impl Start {
     /// Says what it names.
     pub(crate) fn mentions<'s>(&'s self, seen: &mut Mentions<'s>) {
@@ -61,7 +85,12 @@ impl Start {
                     seen.add(&format!("keyword.any[{index}]"), Mention::Pattern(pattern));
                 }
             }
-            Self::Keyword(_) => {}
+            Self::Keyword(keyword) => {
+                for (index, text) in keyword.any.iter().enumerate().filter(|(_, text)| fold(text).is_empty()) {
+                    let place = format!("keyword.any[{index}]");
+                    seen.fault(&place, Code::InvalidForm, format!("{text:?} shows nothing, so nothing fits it"), None);
+                }
+            }
             Self::Event(start) => {
                 seen.add("event", Mention::Event(&start.event));
                 if let Some(filter) = &start.filter {
@@ -120,5 +149,53 @@ impl JsonSchema for Start {
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         written::Written::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use aggregates::contact;
+    use aggregates::ids::TagId;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn added(number: u128) -> Event {
+        contact::Event::ContactTagsAdded { tags: BTreeSet::from([TagId(Uuid::from_u128(number))]) }.into()
+    }
+
+    fn fits(event: &str, filter: Option<Value>, happened: &Event) -> bool {
+        let mut nouns = Nouns::default();
+        nouns.add_tag(TagId(Uuid::from_u128(1)), "VIP");
+        EventStart { event: event.to_owned(), filter }.fits(happened, &Facts::default(), &nouns, 0)
+    }
+
+    #[test]
+    fn an_event_starts_a_flow_under_either_of_its_names() {
+        assert!(fits("tagApplied", None, &added(1)));
+        assert!(fits("ContactTagsAdded", None, &added(1)));
+        assert!(!fits("tagRemoved", None, &added(1)));
+    }
+
+    #[test]
+    fn the_filter_of_a_start_decides_and_one_that_leads_nowhere_starts_nothing() {
+        let is = |name: &str| Some(json!({"field": "tag", "op": "eq", "value": name}));
+        assert!(fits("tagApplied", is("VIP"), &added(1)));
+        assert!(!fits("tagApplied", is("VIP"), &added(2)));
+        assert!(!fits("tagApplied", is("Old"), &added(1)));
+        assert!(!fits("tagApplied", Some(json!({"not": is("Old")})), &added(1)));
+        assert!(!fits("tagApplied", Some(json!({})), &added(1)));
+    }
+
+    #[test]
+    fn a_keyword_that_shows_nothing_is_a_fault() {
+        let start = Start::deserialize(json!({"keyword": {"any": ["hi", "\u{200b}"]}})).expect("a start");
+        let mut seen = Mentions::at("start[0]".to_owned());
+        start.mentions(&mut seen);
+        let all = seen.into_all();
+        assert!(matches!(all.as_slice(), [(path, Mention::Fault(_))] if path == "start[0].keyword.any[1]"), "{all:?}");
     }
 }
