@@ -10,6 +10,10 @@ use aggregates::near_miss::closeness;
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum Code {
+    /// Not YAML, or YAML of what JSON does not have.
+    InvalidYaml,
+    /// A name that stands twice in one object of a YAML text.
+    DuplicateName,
     /// Of another type, or out of its limits.
     InvalidForm,
     /// A member that is not there in this form.

@@ -34,3 +34,4 @@ pub mod times;
 pub mod turn;
 pub mod validation;
 pub mod words;
+pub mod yaml;
