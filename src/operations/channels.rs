@@ -89,7 +89,7 @@ pub struct CapabilitiesView {
     pub receipts: bool,
 }
 
-const fn capabilities(channel: Channel) -> CapabilitiesView {
+pub(super) const fn capabilities(channel: Channel) -> CapabilitiesView {
     match channel {
         Channel::Webchat => CapabilitiesView {
             max_text_chars: webchat::MAX_TEXT_CHARS,

@@ -6,7 +6,7 @@ use aggregates::metadata::{ActorKind, Client};
 use aggregates::personal::{ERASED_MEMBER, PERSONAL_MEMBER};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::inputs::rfc3339;
 use super::untrusted;
@@ -72,12 +72,7 @@ pub fn view(recorded: &Recorded) -> Result<EventView, Problem> {
         // Stands beside the data already; a token's digest is nobody's business.
         members.remove("type");
         members.remove("digest");
-        // Stored in microseconds, as all times are; shown as all times are.
-        for name in ["expiresAt", "previousExpiresAt"] {
-            if let Some(end) = members.get(name).and_then(Value::as_i64) {
-                members.insert(name.to_owned(), Value::String(rfc3339(end)));
-            }
-        }
+        show_times(members);
     }
     let kind = recorded.event.stream_type();
     let actor = &recorded.metadata.actor;
@@ -101,6 +96,15 @@ pub fn line(recorded: &Recorded) -> Result<String, Problem> {
     let mut shown = serde_json::to_value(view(recorded)?).map_err(|error| Problem::internal(&error))?;
     untrusted::show_all(&mut shown);
     Ok(shown.to_string())
+}
+
+/// Shows times as all times are shown: they are stored in microseconds.
+pub(super) fn show_times(members: &mut Map<String, Value>) {
+    for name in ["expiresAt", "previousExpiresAt", "until", "settlesAt"] {
+        if let Some(time) = members.get(name).and_then(Value::as_i64) {
+            members.insert(name.to_owned(), Value::String(rfc3339(time)));
+        }
+    }
 }
 
 /// Puts personal values in the place of their marks, and takes out what was erased.

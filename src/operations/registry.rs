@@ -7,7 +7,7 @@ use super::definition::{mutation, query};
 use super::operation::{Effect, Operation, Toolset};
 use super::{
     bot_fields, channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations,
-    custom_fields, events, filters, message_search, messages, near_miss, rights, send_message, tags, tool_call,
+    custom_fields, events, filters, flow_runs, flows, message_search, messages, near_miss, rights, send_message, tags, tool_call,
     tool_search, workspace,
 };
 use crate::app::Caller;
@@ -75,6 +75,20 @@ pub fn all() -> &'static Registry {
             mutation::<bot_fields::SetBotField>(),
             mutation::<bot_fields::SetBotFields>(),
             mutation::<bot_fields::DeleteBotField>(),
+            query::<flows::ListFlows>(),
+            mutation::<flow_runs::SendContactFlow>(),
+            query::<flows::GetFlow>(),
+            query::<flows::GetFlowSchema>(),
+            mutation::<flows::CreateFlow>(),
+            mutation::<flows::UpdateFlowDraft>(),
+            query::<flows::ValidateFlow>(),
+            mutation::<flows::PublishFlow>(),
+            query::<flows::ListFlowVersions>(),
+            mutation::<flows::RestoreFlowVersion>(),
+            mutation::<flows::DeleteFlow>(),
+            query::<flow_runs::ListFlowRuns>(),
+            query::<flow_runs::GetFlowRun>(),
+            mutation::<flow_runs::CancelFlowRun>(),
             query::<events::ListEvents>(),
             query::<tool_search::SearchTools>(),
             tool_call::call_tool(),

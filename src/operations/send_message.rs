@@ -1,15 +1,12 @@
 //! Writing to a customer.
 
-use std::collections::BTreeSet;
-
 use aggregates::Personal;
 use aggregates::channel_account::{Channel, ChannelAccount};
-use aggregates::contact::Contact;
-use aggregates::conversation::{self, Conversation, conversation_claim};
-use aggregates::ids::{AccountId, ContactId, ConversationId, MessageId};
+use aggregates::conversation::Conversation;
+use aggregates::ids::{ConversationId, MessageId};
 use aggregates::message::{Button, Command, Message, OutboundMessage, Status};
 use aggregates::token::Scope;
-use projections::{conversations, messages};
+use projections::messages;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +16,7 @@ use super::conversations::not_found;
 use super::inputs::{input_type, rfc3339};
 use super::may_send;
 use super::operation::{Effect, Facts, Mutation, Toolset};
+use super::route::{self, Route, Why};
 use crate::app::UnitOfWork;
 use crate::channels::webchat;
 use crate::problem::{Code, Problem};
@@ -58,27 +56,6 @@ pub(super) struct SendMessage {
     /// The id of the message in the same conversation that this one answers.
     reply_to: Option<MessageId>,
     channel_account_id: Option<AccountRef>,
-}
-
-/// Why a channel was chosen. Stored under the idempotency key.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, strum::IntoStaticStr)]
-enum Why {
-    #[strum(serialize = "it is the conversation's channel")]
-    Conversation,
-    #[strum(serialize = "it was asked for")]
-    Asked,
-    #[strum(serialize = "it is the only channel on which the contact can be met")]
-    Only,
-    #[strum(serialize = "the contact wrote there last")]
-    LastInbound,
-}
-
-/// To whom, and where.
-struct Route {
-    contact: ContactId,
-    account: AccountId,
-    conversation: ConversationId,
-    why: Why,
 }
 
 /// A message that was taken in.
@@ -122,9 +99,7 @@ impl SendMessage {
             (Some(id), None) => self.route_of_conversation(unit, id).await,
             (None, Some(reference)) => {
                 let contact = reference.in_unit(unit).await?;
-                let (account, why) = self.account_of(unit, contact).await?;
-                let conversation = find_or_start(unit, contact, account).await?;
-                Ok(Route { contact, account, conversation, why })
+                route::to_contact(unit, contact, self.channel_account_id.as_ref()).await
             }
             _ => Err(Problem::invalid("contactId", "give either contactId or conversationId")),
         }
@@ -142,35 +117,6 @@ impl SendMessage {
         Ok(Route { contact, account, conversation: id, why: Why::Conversation })
     }
 
-    /// The account through which the contact can be met.
-    async fn account_of(&self, unit: &mut UnitOfWork, contact: ContactId) -> Result<(AccountId, Why), Problem> {
-        let state = unit.load::<Contact>(contact.0).await?;
-        let known: BTreeSet<AccountId> =
-            state.into_iter().flat_map(|contact| &contact.identities).map(|identity| identity.account).collect();
-        if let Some(wanted) = &self.channel_account_id {
-            let account = wanted.resolve(unit, "channelAccountId").await?;
-            if known.contains(&account) {
-                return Ok((account, Why::Asked));
-            }
-            return Err(Problem::invalid("channelAccountId", "this contact is not known on this channel account")
-                .hint("get_contact shows the contact's identities"));
-        }
-        let mut accounts = known.iter().copied();
-        match (accounts.next(), accounts.next()) {
-            (None, _) => Err(Problem::new(Code::Conflict, "this contact cannot be met on any channel")
-                .field("contactId")
-                .hint("a contact gets a channel when it writes first, or by channelAccountId and channelUserId in upsert_contact")),
-            (Some(only), None) => Ok((only, Why::Only)),
-            (Some(first), Some(_)) => {
-                let mut context = unit.read().await?;
-                let (connection, workspace) = context.rows();
-                let talks = conversations::of_contacts(connection, workspace, &[contact]).await?;
-                let last = talks.iter().filter(|talk| known.contains(&talk.account)).max_by_key(|talk| talk.last_inbound_at);
-                Ok((last.map_or(first, |talk| talk.account), Why::LastInbound))
-            }
-        }
-    }
-
     /// Refuses to answer a message that is not in the conversation.
     async fn check_reply(&self, unit: &UnitOfWork, conversation: ConversationId) -> Result<(), Problem> {
         let Some(id) = self.reply_to else { return Ok(()) };
@@ -185,19 +131,6 @@ impl SendMessage {
             .value(id.to_string())
             .hint("list_contact_messages shows the messages with a contact"))
     }
-}
-
-async fn find_or_start(
-    unit: &mut UnitOfWork,
-    contact: ContactId,
-    account: AccountId,
-) -> Result<ConversationId, Problem> {
-    if let Some(owner) = unit.claim_owner(&conversation_claim(account, contact)).await? {
-        return Ok(ConversationId(owner));
-    }
-    let id = unit.new_id();
-    unit.execute::<Conversation>(id, conversation::Command::Start { contact, account }).await?;
-    Ok(ConversationId(id))
 }
 
 impl Mutation for SendMessage {

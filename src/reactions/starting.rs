@@ -1,13 +1,13 @@
 //! How a run of a flow begins with a contact, whoever starts it: somebody who calls for it, a keyword, an event, another run.
 
 use aggregates::Personal;
-use aggregates::flow_run::{self, Cause, Command, FlowRun, RunStart, Variables, active_claim};
+use aggregates::flow_run::{Cause, Command, FlowRun, RunStart, Variables, active_claim};
 use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId, RunId};
 use flows::document::Document;
 use flows::policy::Reentry;
 
 use crate::app::UnitOfWork;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// A run that is to begin.
 pub struct Starting<'a> {
@@ -84,16 +84,4 @@ pub async fn start(unit: &mut UnitOfWork, starting: Starting<'_>) -> Result<Star
     }
     unit.execute::<FlowRun>(run.0, Command::Start(start)).await?;
     Ok(Started::Begun)
-}
-
-impl From<flow_run::Error> for Problem {
-    fn from(error: flow_run::Error) -> Self {
-        let message = error.to_string();
-        match error {
-            flow_run::Error::Unknown => {
-                Self::new(Code::NotFound, message).field("runId").hint("list_flow_runs shows the runs")
-            }
-            flow_run::Error::Exists | flow_run::Error::Elsewhere => Self::new(Code::Conflict, message),
-        }
-    }
 }
