@@ -96,9 +96,9 @@ async fn dropped_read_tables_come_back_by_themselves() {
     let program = Program::start().await;
     busy(&program).await;
     let live = program.tables().await;
-    let Program { folder, clock, app, caller } = program;
+    let Program { folder, clock, app, caller, reactions } = program;
     app.close().await;
-    drop(app);
+    drop((app, reactions));
     for entry in std::fs::read_dir(folder.path()).expect("readable") {
         let path = entry.expect("readable").path();
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("views")) {
@@ -107,7 +107,8 @@ async fn dropped_read_tables_come_back_by_themselves() {
     }
     let options = chatbotx::app::OpenOptions { data: folder.path().to_owned(), database_url: None };
     let app = chatbotx::app::App::open(&options).await.expect("opened");
-    let program = Program { folder, clock, app, caller };
+    let reactions = chatbotx::reactions::Reactions::new(&app);
+    let program = Program { folder, clock, app, caller, reactions };
     same_tables(&program.tables().await, &live);
 }
 

@@ -30,7 +30,7 @@ const TIMELINE_ROOM: usize = 16_000;
 /// Lists runs of flows, the newest first. Filters go together.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ListFlowRuns {
+pub(in crate::operations) struct ListFlowRuns {
     /// Only of this flow.
     flow_id: Option<FlowRef>,
     /// Only with this contact.
@@ -81,7 +81,7 @@ impl Query for ListFlowRuns {
 /// Variables and inputs may hold customers' words.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct GetFlowRun {
+pub(in crate::operations) struct GetFlowRun {
     /// The run's id.
     run_id: RunId,
     #[serde(flatten)]
@@ -91,7 +91,7 @@ pub(crate) struct GetFlowRun {
 /// A run with its timeline.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct WholeRun {
+pub(in crate::operations) struct WholeRun {
     run: RunView,
     /// Untrusted: the variables as they are now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,7 +104,7 @@ pub(crate) struct WholeRun {
 
 /// One moment of a run.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct TimelineView {
+pub(in crate::operations) struct TimelineView {
     position: u64,
     at: String,
     /// What happened, such as `FlowRunStepEntered`.

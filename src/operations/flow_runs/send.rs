@@ -46,7 +46,7 @@ impl From<OnConflict> for Reentry {
 /// with: get_flow_run shows how it stands. Use idempotencyKey so that a retry cannot start it twice.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct SendContactFlow {
+pub(in crate::operations) struct SendContactFlow {
     contact_id: ContactRef,
     flow_id: FlowRef,
     /// Variables of the flow that begin otherwise than its document says, by name.
@@ -59,7 +59,7 @@ pub(crate) struct SendContactFlow {
 
 /// A run, as an answer.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct RunAnswer {
+pub(in crate::operations) struct RunAnswer {
     run: RunView,
 }
 
@@ -180,7 +180,7 @@ impl Mutation for SendContactFlow {
 /// Ends a run of a flow: nothing more of it happens. What it has sent stays sent. A run that is over stays as it is.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct CancelFlowRun {
+pub(in crate::operations) struct CancelFlowRun {
     /// The run's id.
     run_id: RunId,
 }

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 /// A run of a flow.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RunView {
+pub(in crate::operations) struct RunView {
     pub(super) id: String,
     /// `queued`, `running`, `waiting`, `completed`, `failed` or `cancelled`.
     pub(super) status: &'static str,
@@ -47,7 +47,7 @@ pub(crate) struct RunView {
 
 /// What a run waits for.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct WaitView {
+pub(in crate::operations) struct WaitView {
     /// `time`, `input`, `button` or `event`.
     #[serde(rename = "for")]
     pub(super) reason: String,
@@ -61,7 +61,7 @@ pub(crate) struct WaitView {
 
 /// Why a run ended early.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ErrorView {
+pub(in crate::operations) struct ErrorView {
     /// For programs, such as `hop_budget`.
     pub(super) code: String,
     /// For people.

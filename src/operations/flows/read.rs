@@ -26,7 +26,7 @@ const PIECE_CHARS: usize = 8_000;
 
 /// Lists the flows by name, with the version that starts now. send_contact_flow starts one.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct ListFlows {
+pub(in crate::operations) struct ListFlows {
     #[serde(flatten)]
     paging: Paging,
 }
@@ -62,7 +62,7 @@ enum Form {
 /// read as YAML, in pieces: go on with offset = nextOffset.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct GetFlow {
+pub(in crate::operations) struct GetFlow {
     flow_id: FlowRef,
     /// A published version; the draft when missing.
     #[schemars(range(min = 1))]
@@ -76,7 +76,7 @@ pub(crate) struct GetFlow {
 /// A flow with its document.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct WholeFlow {
+pub(in crate::operations) struct WholeFlow {
     flow: FlowView,
     /// The version shown; missing for the draft.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,7 +176,7 @@ pub(super) async fn document_of(
 /// steps that you need.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetFlowSchema {
+pub(in crate::operations) struct GetFlowSchema {
     /// Only this kind of step, such as `question`.
     #[schemars(length(min = 1, max = 40))]
     step: Option<String>,
@@ -185,7 +185,7 @@ pub(crate) struct GetFlowSchema {
 /// The form of flow documents.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct FlowForm {
+pub(in crate::operations) struct FlowForm {
     #[schemars(with = "std::collections::BTreeMap<String, Value>")]
     schema: Value,
     /// The kinds of steps, each in a few words.
@@ -197,7 +197,7 @@ pub(crate) struct FlowForm {
 
 /// A kind of step.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct StepKind {
+pub(in crate::operations) struct StepKind {
     kind: &'static str,
     does: String,
 }
@@ -231,7 +231,7 @@ impl FlowForm {
 /// Lists the published versions of a flow, the newest first.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ListFlowVersions {
+pub(in crate::operations) struct ListFlowVersions {
     flow_id: FlowRef,
     #[serde(flatten)]
     paging: Paging,
@@ -240,7 +240,7 @@ pub(crate) struct ListFlowVersions {
 /// A published version.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct VersionView {
+pub(in crate::operations) struct VersionView {
     version: u64,
     published_at: String,
     /// The position of the event that published it.

@@ -34,7 +34,7 @@ const WRITE: Facts = Facts {
 /// A flow that was written, and what validation says about its draft.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct WrittenFlow {
+pub(in crate::operations) struct WrittenFlow {
     flow: FlowView,
     /// Whether the draft can be published.
     valid: bool,
@@ -61,7 +61,7 @@ async fn written(unit: &mut UnitOfWork, id: FlowId) -> Result<WrittenFlow, Probl
 /// Makes a flow from a document, as a draft: nothing starts before publish_flow. A draft may be incomplete: the answer tells every error that
 /// keeps it from being published.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct CreateFlow {
+pub(in crate::operations) struct CreateFlow {
     #[serde(flatten)]
     document: DocumentInput,
 }
@@ -88,7 +88,7 @@ impl Mutation for CreateFlow {
 /// Puts another document in the place of a flow's draft. What is published stays as it is until publish_flow.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct UpdateFlowDraft {
+pub(in crate::operations) struct UpdateFlowDraft {
     flow_id: FlowRef,
     #[serde(flatten)]
     document: DocumentInput,
@@ -122,7 +122,7 @@ impl Mutation for UpdateFlowDraft {
 /// candidates.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ValidateFlow {
+pub(in crate::operations) struct ValidateFlow {
     flow_id: Option<FlowRef>,
     #[serde(flatten)]
     document: DocumentInput,
@@ -130,7 +130,7 @@ pub(crate) struct ValidateFlow {
 
 /// What validation says.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Validated {
+pub(in crate::operations) struct Validated {
     valid: bool,
     errors: Vec<FindingView>,
     warnings: Vec<FindingView>,
@@ -175,13 +175,13 @@ impl Query for ValidateFlow {
 /// with; tags that the flow adds and that do not exist are created.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct PublishFlow {
+pub(in crate::operations) struct PublishFlow {
     flow_id: FlowRef,
 }
 
 /// A flow as an answer.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct FlowAnswer {
+pub(in crate::operations) struct FlowAnswer {
     flow: FlowView,
 }
 
@@ -222,7 +222,7 @@ impl Mutation for PublishFlow {
 /// Makes the document of a published version the draft again. publish_flow then publishes it under a new number.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct RestoreFlowVersion {
+pub(in crate::operations) struct RestoreFlowVersion {
     flow_id: FlowRef,
     /// The version's number.
     #[schemars(range(min = 1))]
@@ -256,7 +256,7 @@ impl Mutation for RestoreFlowVersion {
 /// Deletes a flow: it starts no more, and its name is free. Runs under way go on; cancel_flow_run ends them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct DeleteFlow {
+pub(in crate::operations) struct DeleteFlow {
     flow_id: FlowRef,
 }
 
