@@ -11,13 +11,43 @@ use crate::mentions::Mentions;
 use crate::terms::StepName;
 use crate::turn::{Next, Resumption, Scene, Turn, Waiting};
 
+mod add_tags;
+mod call_flow;
+mod close_conversation;
+mod end;
+#[cfg(test)]
+mod given;
+mod goto;
+mod handoff;
+mod note;
+mod remove_tags;
 mod scene;
 mod send;
+mod set_field;
+mod split;
+mod start_flow;
+mod switch;
+mod wait;
 
-pub(crate) use scene::{filled, not_waiting};
+pub(crate) use scene::{filled, filled_value, filled_variables, holds, not_waiting};
 
 /// The kinds, in the order in which they are shown.
-pub(crate) const KINDS: &[Kind] = &[kind::<send::Send>("send")];
+pub(crate) const KINDS: &[Kind] = &[
+    kind::<send::Send>("send"),
+    kind::<switch::Switch>("switch"),
+    kind::<split::Split>("split"),
+    kind::<wait::Wait>("wait"),
+    kind::<add_tags::AddTags>("addTags"),
+    kind::<remove_tags::RemoveTags>("removeTags"),
+    kind::<set_field::SetField>("setField"),
+    kind::<note::Note>("note"),
+    kind::<goto::Goto>("goto"),
+    kind::<start_flow::StartFlow>("startFlow"),
+    kind::<call_flow::CallFlow>("callFlow"),
+    kind::<handoff::Handoff>("handoff"),
+    kind::<close_conversation::CloseConversation>("closeConversation"),
+    kind::<end::End>("end"),
+];
 
 /// What a kind of step is to the language.
 pub trait Act: Debug + Send + Sync {
