@@ -11,13 +11,20 @@ use crate::mentions::Mentions;
 use crate::terms::StepName;
 use crate::turn::{Next, Resumption, Scene, Turn, Waiting};
 
+mod buttons;
+mod condition;
+mod question;
 mod scene;
 mod send;
 
-pub(crate) use scene::{filled, not_waiting};
+#[cfg(test)]
+mod fixture;
+
+pub(crate) use scene::{empty_text, filled, holds, not_waiting, to_send};
 
 /// The kinds, in the order in which they are shown.
-pub(crate) const KINDS: &[Kind] = &[kind::<send::Send>("send")];
+pub(crate) const KINDS: &[Kind] =
+    &[kind::<send::Send>("send"), kind::<question::Question>("question"), kind::<condition::Condition>("condition")];
 
 /// What a kind of step is to the language.
 pub trait Act: Debug + Send + Sync {
