@@ -85,6 +85,11 @@ impl<'s> Mentions<'s> {
         Self { path, all: Vec::new() }
     }
 
+    /// The place of the part itself.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Everything that was named, in order, each with its whole path.
     pub(crate) fn into_all(self) -> Vec<(String, Mention<'s>)> {
         self.all

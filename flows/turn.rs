@@ -95,7 +95,7 @@ pub enum Effect {
         /// Its variables.
         variables: Map<String, Value>,
     },
-    /// Let somebody else go on with the conversation.
+    /// Let somebody else go on with the conversation. The run ends with this turn, also where another flow called this one.
     HandOff {
         /// Who.
         to: HandTo,
@@ -176,7 +176,8 @@ pub enum Resumption {
     Timer,
     /// The contact wrote or pressed a button.
     Input(Input),
-    /// What it waited for has happened; the host has checked the event's name, the step checks its filter on the scene's facts.
+    /// What it waited for has happened; the host has checked the event's name, the step checks its filter on the scene's facts, which
+    /// are those that the event shows ([`crate::happening::seen_by`]).
     Event,
 }
 
@@ -196,4 +197,17 @@ pub struct Scene<'a> {
     pub timezone: &'a str,
     /// The longest text that the channel takes, in characters.
     pub max_text_chars: usize,
+}
+
+impl Scene<'_> {
+    /// The value of one of the contact's custom fields, by the field's name, or by its id if the document names it.
+    #[must_use]
+    pub fn custom_field(&self, reference: &str) -> Option<Value> {
+        if let Some(field) = self.nouns.field(reference) {
+            return self.facts.fields.get(&field).map(aggregates::field_value::FieldValue::to_value);
+        }
+        let fields = self.words.get("contact")?.get("customField")?.as_object()?;
+        let wanted = aggregates::folding::fold(reference);
+        fields.iter().find_map(|(name, value)| (aggregates::folding::fold(name) == wanted).then(|| value.clone()))
+    }
 }

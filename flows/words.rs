@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aggregates::contact_attributes::{Attribute, Attributes};
 use aggregates::field_value::FieldValue;
 use aggregates::filter::{Candidate, NamedTag};
-use aggregates::folding::fold;
 use aggregates::ids::{ContactId, ConversationId};
-use aggregates::near_miss::closeness;
 use aggregates::personal::Personal;
 use serde_json::{Map, Value};
 
+use crate::finding::near;
 use crate::template::written;
 
 /// What is known when a template is filled in.
@@ -197,22 +196,6 @@ fn is_index(text: &str) -> bool {
 fn under(root: &str, candidates: Vec<Candidate>) -> Vec<Candidate> {
     let placed = |close: Candidate| Candidate { id: written(&[root.to_owned(), close.id]), ..close };
     candidates.into_iter().map(placed).collect()
-}
-
-/// Those of `names` that are close to `wanted`, the closest first, at most five.
-pub(crate) fn near<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<Candidate> {
-    let wanted = fold(wanted);
-    let mut close: Vec<(usize, &str, &'static str)> = names
-        .into_iter()
-        .filter_map(|name| closeness(&wanted, &fold(name)).map(|(far, reason)| (far, name, reason)))
-        .collect();
-    close.sort_unstable();
-    let candidate = |(_, name, reason): (usize, &str, &str)| Candidate {
-        id: name.to_owned(),
-        name: None,
-        reason: reason.to_owned(),
-    };
-    close.into_iter().take(5).map(candidate).collect()
 }
 
 #[cfg(test)]

@@ -84,6 +84,15 @@ impl Nouns {
         self.flows.add(&id.to_string(), id, name);
     }
 
+    /// The custom field that a name or id leads to, if it is one and one only.
+    #[must_use]
+    pub fn field(&self, reference: &str) -> Option<FieldId> {
+        match self.fields.find(reference) {
+            [((field, _), _)] => Some(*field),
+            _ => None,
+        }
+    }
+
     /// Says what may have been meant by a reference that leads nowhere; without it, known names that are close.
     pub fn suggest(&mut self, reference: &str, candidates: Vec<Candidate>) {
         self.suggested.insert(reference.to_owned(), candidates);

@@ -87,10 +87,10 @@ fn definition(name: &str) -> Option<&'static Schema> {
     WHOLE.get("$defs")?.get(name)?.as_object()
 }
 
-/// The schema that a schema refers to, or itself.
+/// The schema that a schema refers to, or itself. One that is referred to may do no more than refer on.
 fn resolved(schema: &Schema) -> &Schema {
     let name = schema.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/$defs/"));
-    name.and_then(definition).unwrap_or(schema)
+    name.and_then(definition).map_or(schema, resolved)
 }
 
 struct Check {

@@ -46,7 +46,7 @@ impl Act for Condition {
 
     fn enter(&self, here: Here<'_>, scene: &Scene<'_>) -> Result<Turn, Next> {
         for case in &self.cases {
-            if holds(&case.when, scene)? {
+            if holds(&case.when.0, scene)? {
                 return Ok(Turn { effects: Vec::new(), next: here.go_to(Some(&case.then)) });
             }
         }
@@ -56,42 +56,55 @@ impl Act for Condition {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::BTreeMap;
 
-    use super::super::fixture::{Stage, step};
-    use crate::turn::Next;
+    use aggregates::field_value::{FieldType, FieldValue};
+    use aggregates::ids::FieldId;
+    use serde_json::{Value, json};
+    use uuid::Uuid;
 
-    fn named(name: &str, number: u64) -> serde_json::Value {
-        json!({"field": name, "op": "gte", "value": number})
+    use super::super::given::{Given, failure, mentioned, only, to};
+
+    /// What is seen of a contact with this score.
+    fn scored(score: u64) -> Given {
+        let (mut given, field) = (Given::default(), FieldId(Uuid::from_u128(1)));
+        given.nouns.add_field(field, "score", FieldType::Number);
+        given.facts.fields = BTreeMap::from([(field, FieldValue::Number(score.into()))]);
+        given
+    }
+
+    fn case(least: u64, then: &str) -> Value {
+        json!({"when": {"field": "customField.score", "op": "gte", "value": least}, "then": then})
+    }
+
+    fn steps(condition: &Value) -> Value {
+        json!({"here": {"condition": condition}, "below": {"end": {}}})
     }
 
     #[test]
     fn the_first_case_that_is_true_decides() {
-        let mut stage = Stage::default();
-        stage.field("score", 60);
-        let case = |least: u64, then: &str| json!({"when": named("customField.score", least), "then": then});
-        let choice =
-            step(&json!({"condition": {"cases": [case(70, "a"), case(50, "b"), case(10, "c")], "otherwise": "d"}}));
-        assert_eq!(stage.enter(&choice).next, Next::Step("b".to_owned()));
+        let cases = steps(&json!({"cases": [case(70, "a"), case(50, "b"), case(10, "c")], "otherwise": "d"}));
+        assert_eq!(scored(60).enter(&cases), only(to("b")));
     }
 
     #[test]
     fn where_no_case_is_true_it_goes_on_otherwise_or_at_the_step_that_follows() {
-        let mut stage = Stage::default();
-        stage.field("score", 5);
-        let cases = json!([{"when": named("customField.score", 50), "then": "a"}]);
-        let otherwise = step(&json!({"condition": {"cases": cases, "otherwise": "d"}}));
-        assert_eq!(stage.enter(&otherwise).next, Next::Step("d".to_owned()));
-        let follows = step(&json!({"condition": {"cases": cases}}));
-        assert_eq!(stage.enter(&follows).next, Next::Step("below".to_owned()));
+        let otherwise = steps(&json!({"cases": [case(50, "a")], "otherwise": "d"}));
+        assert_eq!(scored(5).enter(&otherwise), only(to("d")));
+        assert_eq!(scored(5).enter(&steps(&json!({"cases": [case(50, "a")]}))), only(to("below")));
     }
 
     #[test]
     fn a_filter_whose_field_is_gone_ends_the_run() {
-        let stage = Stage::default();
-        let choice = step(&json!({"condition": {"cases": [{"when": named("customField.score", 1), "then": "a"}]}}));
-        let Next::Fail { code, reason } = stage.enter(&choice).next else { panic!("goes on") };
-        assert_eq!(code, "filter_failed");
-        assert_eq!(reason, "filter.field: there is no such custom field");
+        let turn = Given::default().enter(&steps(&json!({"cases": [case(50, "a")]})));
+        assert_eq!(failure(&turn), "filter_failed");
+    }
+
+    #[test]
+    fn everything_that_a_condition_names_is_told() {
+        let told = mentioned(&steps(&json!({"cases": [case(50, "a")], "otherwise": "d"}))).join("\n");
+        for named in ["cases[0].when: Filter(", "cases[0].then: Step(\"a\")", "otherwise: Step(\"d\")"] {
+            assert!(told.contains(named), "{named} in {told}");
+        }
     }
 }

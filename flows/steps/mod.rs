@@ -11,20 +11,48 @@ use crate::mentions::Mentions;
 use crate::terms::StepName;
 use crate::turn::{Next, Resumption, Scene, Turn, Waiting};
 
+mod add_tags;
 mod buttons;
+mod call_flow;
+mod close_conversation;
 mod condition;
+mod end;
+#[cfg(test)]
+mod given;
+mod goto;
+mod handoff;
+mod note;
 mod question;
+mod remove_tags;
 mod scene;
 mod send;
+mod set_field;
+mod split;
+mod start_flow;
+mod switch;
+mod wait;
 
-#[cfg(test)]
-mod fixture;
-
-pub(crate) use scene::{empty_text, filled, holds, not_waiting, to_send};
+pub(crate) use scene::{empty_text, filled, filled_value, filled_variables, holds, not_waiting, to_send};
 
 /// The kinds, in the order in which they are shown.
-pub(crate) const KINDS: &[Kind] =
-    &[kind::<send::Send>("send"), kind::<question::Question>("question"), kind::<condition::Condition>("condition")];
+pub(crate) const KINDS: &[Kind] = &[
+    kind::<send::Send>("send"),
+    kind::<question::Question>("question"),
+    kind::<condition::Condition>("condition"),
+    kind::<switch::Switch>("switch"),
+    kind::<split::Split>("split"),
+    kind::<wait::Wait>("wait"),
+    kind::<add_tags::AddTags>("addTags"),
+    kind::<remove_tags::RemoveTags>("removeTags"),
+    kind::<set_field::SetField>("setField"),
+    kind::<note::Note>("note"),
+    kind::<goto::Goto>("goto"),
+    kind::<start_flow::StartFlow>("startFlow"),
+    kind::<call_flow::CallFlow>("callFlow"),
+    kind::<handoff::Handoff>("handoff"),
+    kind::<close_conversation::CloseConversation>("closeConversation"),
+    kind::<end::End>("end"),
+];
 
 /// What a kind of step is to the language.
 pub trait Act: Debug + Send + Sync {

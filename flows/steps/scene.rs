@@ -1,10 +1,10 @@
 //! What steps do with a scene: fill texts in, hold filters against the contact. Where that fails, the run ends with the reason.
 
-use aggregates::filter;
+use aggregates::filter::parse;
 use aggregates::folding::fold;
+use serde_json::{Map, Value};
 
 use super::Here;
-use crate::terms::FilterText;
 use crate::turn::{Next, Scene};
 
 /// Fills a template in.
@@ -32,19 +32,34 @@ pub(crate) fn to_send(text: &str, scene: &Scene<'_>) -> Result<Option<String>, N
     Ok(Some(kept.chain(['…']).collect()))
 }
 
-/// Whether a filter holds for the contact.
+/// Fills in the templates in a value.
 ///
 /// # Errors
-/// The end of the run as failed, `filter_failed`, when what it names does not exist any more.
-pub(crate) fn holds(written: &FilterText, scene: &Scene<'_>) -> Result<bool, Next> {
-    let resolved = filter::parse(&written.0).and_then(|parsed| parsed.resolve(scene.nouns));
-    match resolved {
-        Ok(filter) => Ok(filter.matches(scene.facts, scene.now)),
-        Err(errors) => {
-            let told = errors.first().map_or_else(String::new, |error| format!("{}: {error}", error.path_in("filter")));
-            Err(Next::Fail { code: "filter_failed", reason: told })
-        }
-    }
+/// As [`filled`].
+pub(crate) fn filled_value(value: &Value, scene: &Scene<'_>) -> Result<Value, Next> {
+    crate::template::render_value(value, scene.words)
+        .map_err(|error| Next::Fail { code: "template_failed", reason: error.to_string() })
+}
+
+/// Fills in the templates in the values of variables.
+///
+/// # Errors
+/// As [`filled`].
+pub(crate) fn filled_variables(variables: &Map<String, Value>, scene: &Scene<'_>) -> Result<Map<String, Value>, Next> {
+    variables.iter().map(|(name, value)| Ok((name.clone(), filled_value(value, scene)?))).collect()
+}
+
+/// Whether the contact is one of those that a filter asks for.
+///
+/// # Errors
+/// The end of the run as failed, `filter_failed`, when something that the filter names is not there any more.
+pub(crate) fn holds(filter: &Value, scene: &Scene<'_>) -> Result<bool, Next> {
+    let resolved = parse(filter).and_then(|parsed| parsed.resolve(scene.nouns));
+    let failed = |errors: Vec<aggregates::filter::FilterError>| {
+        let first = errors.first().map(|error| format!("{}: {error}", error.path_in("filter")));
+        Next::Fail { code: "filter_failed", reason: first.unwrap_or_else(|| "the filter cannot be read".to_owned()) }
+    };
+    resolved.map(|filter| filter.matches(scene.facts, scene.now)).map_err(failed)
 }
 
 /// The end of a run that is resumed at a step that does not wait: the log and the document do not go together.

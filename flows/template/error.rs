@@ -2,7 +2,7 @@
 
 use aggregates::filter::Candidate;
 
-use crate::words::near;
+use crate::finding::near;
 
 /// What is wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -16,8 +16,8 @@ use jiff::{Span, Timestamp};
 
 pub use allowed::{Allowed, Days, Window};
 
-/// The longest duration that a flow may name, in microseconds: 365 days.
-pub const MAX_DURATION_US: i64 = 365 * DAY_US;
+use crate::terms::MAX_DURATION_US;
+
 const DAY_US: i64 = 24 * 3_600 * 1_000_000;
 /// How far ahead a moment is looked for. A week holds every weekday; a second one is for hours that a clock leaves out.
 const HORIZON_DAYS: i32 = 15;
@@ -26,12 +26,6 @@ const HORIZON_DAYS: i32 = 15;
 #[must_use]
 pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZoneDatabase::bundled().get(name).ok()
-}
-
-/// Reads a duration such as `30s`, `15m`, `24h`, `7d` or `2w`, of at most 365 days. In microseconds.
-#[must_use]
-pub fn duration(text: &str) -> Option<i64> {
-    parse_duration(text).filter(|micros| *micros <= MAX_DURATION_US)
 }
 
 /// Reads a time of day, `09:30`.
@@ -55,7 +49,7 @@ pub struct Offset {
 }
 
 impl Offset {
-    /// Reads `-1d`, `2h` or `+30m`: days and weeks are counted on the calendar, hours and less as they pass.
+    /// Reads `-1d`, `2h` or `+30m`, at most 365 days: days and weeks are counted on the calendar, hours and less as they pass.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -67,7 +61,7 @@ impl Offset {
         if !size.starts_with(|letter: char| letter.is_ascii_digit()) {
             return None;
         }
-        let micros = sign * duration(size)?;
+        let micros = sign * parse_duration(size).filter(|micros| *micros <= MAX_DURATION_US)?;
         if size.ends_with(['d', 'w']) {
             return Some(Self { days: i32::try_from(micros / DAY_US).ok()?, exact_us: 0 });
         }
