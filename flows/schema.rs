@@ -128,3 +128,4 @@ fn fold_choices(members: &mut Map<String, Value>) {
     members.insert("type".to_owned(), json!("string"));
     members.insert("enum".to_owned(), json!(texts));
 }
+pub const EXAMPLE: &str = "";
