@@ -134,8 +134,9 @@ fn check(document: &FlowDocument) -> Result<(), Error> {
     if has_reserved_member(document.value()) { Err(Error::ReservedMember) } else { Ok(()) }
 }
 
-/// The log reads an object with such a member as a sealed value.
-fn has_reserved_member(value: &Value) -> bool {
+/// Whether a value has a member whose name the log uses: it would be read as a sealed value.
+#[must_use]
+pub fn has_reserved_member(value: &Value) -> bool {
     match value {
         Value::Object(members) => members.iter().any(|(name, value)| {
             matches!(name.as_str(), PERSONAL_MEMBER | "$sealed" | ERASED_MEMBER) || has_reserved_member(value)

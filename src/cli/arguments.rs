@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::call_arguments::CallArguments;
 use super::expiry::Expiry;
+use super::flow::FlowCommand;
 use super::log_arguments::LogCommand;
 use super::moments::Grace;
 use super::options::GlobalOptions;
@@ -73,6 +74,9 @@ pub enum Command {
     /// Call any operation, as its MCP tool would
     #[command(after_help = CALL_EXAMPLES)]
     Call(CallArguments),
+    /// Write flows as files: pull them from a workspace, compare, check, try and push them
+    #[command(subcommand)]
+    Flow(FlowCommand),
     /// Say what is wrong with the installation, and how to mend it; exit code 1 when something is
     #[command(after_help = "Example:\n  chatbotx doctor --full")]
     Doctor {

@@ -11,7 +11,7 @@ use super::export::Destination;
 use super::log_arguments::{ExportArguments, LogCommand, ReplayArguments};
 use super::options::GlobalOptions;
 use super::output::{OPERATIONS, PROJECTIONS, REPLAYED, TOKENS, VERIFIED, WORKSPACES, table};
-use super::{Form, chat, doctor, serve, stdio};
+use super::{Form, chat, doctor, flow, serve, stdio};
 use crate::app::NewToken;
 use crate::local::call_input;
 use crate::local::control::ControlCommand;
@@ -35,6 +35,7 @@ pub(super) fn form(command: &Command) -> Form {
     let json = match command {
         Command::Serve | Command::Stdio(_) | Command::Chat(_) => false,
         Command::Call(call) => !call.list || call.json.is_some(),
+        Command::Flow(command) => command.json(),
         Command::Watch(_) | Command::Log(LogCommand::Tail { .. }) => true,
         Command::Log(LogCommand::Export(arguments)) => arguments.json || arguments.out.is_none(),
         Command::Log(LogCommand::Replay(arguments)) => arguments.json,
@@ -74,6 +75,7 @@ pub(super) async fn execute(options: &GlobalOptions, command: Command) -> Result
             let command = ControlCommand::Backup { file: absolute(&file)? };
             bar(command, |result| format!("wrote {} bytes to {}", result["bytes"], text(result, "file")), json)
         }
+        Command::Flow(command) => return flow::execute(options, command).await,
         Command::Doctor { full, json } => return doctor::doctor(options, full, json).await,
         Command::Demo { contacts, seed, workspace, json } => {
             bar(ControlCommand::Demo(DemoRequest { workspace, contacts, seed }), demo_made, json)

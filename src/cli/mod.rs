@@ -9,6 +9,7 @@ mod control;
 mod doctor;
 mod expiry;
 mod export;
+mod flow;
 mod log_arguments;
 mod moments;
 mod options;

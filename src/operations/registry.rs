@@ -82,6 +82,7 @@ pub fn all() -> &'static Registry {
             mutation::<flows::CreateFlow>(),
             mutation::<flows::UpdateFlowDraft>(),
             query::<flows::ValidateFlow>(),
+            query::<flows::SimulateFlow>(),
             mutation::<flows::PublishFlow>(),
             query::<flows::ListFlowVersions>(),
             mutation::<flows::RestoreFlowVersion>(),

@@ -8,4 +8,5 @@ mod flow_runs;
 mod follower;
 pub mod starting;
 
+pub(crate) use flow_runs::{Place, Surroundings, attribute_change, field_change, variable_after};
 pub use follower::Reactions;

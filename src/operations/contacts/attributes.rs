@@ -22,7 +22,7 @@ macro_rules! attribute_inputs {
         /// The attributes of a new contact.
         #[derive(Debug, Default, Deserialize, JsonSchema)]
         #[serde(rename_all = "camelCase")]
-        pub(super) struct NewAttributes {
+        pub(in crate::operations) struct NewAttributes {
             $(pub(super) $member: Option<$kind>,)*
         }
 
@@ -38,7 +38,7 @@ macro_rules! attribute_inputs {
             ///
             /// # Errors
             /// `invalid_input` naming the one that cannot be read.
-            pub(super) fn read(&self) -> Result<Attributes, Problem> {
+            pub(in crate::operations) fn read(&self) -> Result<Attributes, Problem> {
                 let mut attributes = Attributes::default();
                 $(if let Some(written) = &self.$member {
                     attributes.$member = Some(read(Attribute::$kind, &written.0)?.into());
@@ -65,6 +65,13 @@ macro_rules! attribute_inputs {
             }
         }
     };
+}
+
+impl NewAttributes {
+    /// The time zone, as it was written.
+    pub(in crate::operations) fn timezone(&self) -> Option<String> {
+        self.timezone.as_ref().map(|written| written.0.trim().to_owned())
+    }
 }
 
 attribute_inputs! {

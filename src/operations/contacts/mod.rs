@@ -11,6 +11,7 @@ mod view;
 
 use aggregates::contact;
 
+pub(super) use attributes::NewAttributes;
 pub(crate) use attributes::read as read_attribute;
 pub(super) use block::{BlockContact, UnblockContact};
 pub(super) use consent::SetContactConsent;

@@ -10,7 +10,7 @@ use aggregates::ids::RunId;
 use crate::problem::{Code, Problem};
 
 pub(super) use read::{GetFlowRun, ListFlowRuns};
-pub(super) use send::{CancelFlowRun, SendContactFlow};
+pub(super) use send::{CancelFlowRun, SendContactFlow, declared};
 
 impl From<flow_run::Error> for Problem {
     fn from(error: flow_run::Error) -> Self {

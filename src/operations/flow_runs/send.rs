@@ -2,7 +2,7 @@
 
 use aggregates::channel_account::ChannelAccount;
 use aggregates::conversation::{self, Conversation, Owner};
-use aggregates::flow::Flow;
+use aggregates::flow::{Flow, has_reserved_member};
 use aggregates::flow_run::{Cause, Command, FlowRun, Status, Variables};
 use aggregates::ids::{ContactId, FlowId, RunId};
 use aggregates::token::Scope;
@@ -10,6 +10,7 @@ use flows::document::Document;
 use flows::policy::Reentry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::super::channels::AccountRef;
 use super::super::contact_reference::ContactRef;
@@ -22,6 +23,11 @@ use super::view::RunView;
 use crate::app::UnitOfWork;
 use crate::problem::{Candidate, Code, Problem};
 use crate::reactions::starting::{self, Started, Starting};
+
+/// The most that variables of a call take, in bytes of JSON.
+const MAX_VARIABLES_BYTES: usize = 20_000;
+/// How deep objects and lists in a variable are nested.
+const MAX_VARIABLE_DEPTH: usize = 3;
 
 /// What happens when the contact is in the flow already.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -88,22 +94,47 @@ async fn published(unit: &mut UnitOfWork, reference: &FlowRef) -> Result<(FlowId
     Ok((id, version, document))
 }
 
-impl SendContactFlow {
-    /// The variables, all of which the flow declares.
-    fn variables(&self, document: &Document) -> Result<Variables, Problem> {
-        let given = self.variables.clone().unwrap_or_default();
-        let declared = document.variables();
-        match given.keys().find(|name| !declared.contains_key(*name)) {
-            None => Ok(given),
-            Some(unknown) => Err(Problem::invalid(format!("variables.{unknown}"), "the flow has no such variable")
-                .hint(match declared.len() {
-                    0 => "this flow declares no variables".to_owned(),
-                    _ => format!("it declares: {}", declared.keys().cloned().collect::<Vec<_>>().join(", ")),
-                })
-                .candidates(near_names(unknown, declared.keys().map(String::as_str)))),
+/// Variables of a call, all of which the flow declares.
+///
+/// # Errors
+/// `invalid_input` naming one that the flow does not declare, with candidates, or that is no value of a variable.
+pub(in crate::operations) fn declared(given: Option<&Variables>, document: &Document) -> Result<Variables, Problem> {
+    let Some(given) = given else { return Ok(Variables::new()) };
+    let known = document.variables();
+    for (name, value) in given {
+        let field = format!("variables.{}", name.chars().take(100).collect::<String>());
+        if !known.contains_key(name) {
+            let hint = match known.len() {
+                0 => "this flow declares no variables".to_owned(),
+                _ => format!("it declares: {}", known.keys().cloned().collect::<Vec<_>>().join(", ")),
+            };
+            let near = near_names(name, known.keys().map(String::as_str));
+            return Err(Problem::invalid(field, "the flow has no such variable").hint(hint).candidates(near));
+        }
+        if depth(value) > MAX_VARIABLE_DEPTH || has_reserved_member(value) {
+            let hint = format!(
+                "objects and lists are nested at most {MAX_VARIABLE_DEPTH} deep, and have no members $personal, $sealed and $erased"
+            );
+            return Err(Problem::invalid(field, "this is no value of a variable").hint(hint));
         }
     }
+    let bytes: usize = given.values().map(|value| value.to_string().len()).sum();
+    if bytes > MAX_VARIABLES_BYTES {
+        let message = format!("take {bytes} bytes of JSON, {MAX_VARIABLES_BYTES} at most");
+        return Err(Problem::invalid("variables", message));
+    }
+    Ok(given.clone())
+}
 
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+impl SendContactFlow {
     /// Where the flow speaks; refuses one that is for another channel.
     async fn place(&self, unit: &mut UnitOfWork, document: &Document, contact: ContactId) -> Result<Route, Problem> {
         let route = route::to_contact(unit, contact, self.channel_account_id.as_ref()).await?;
@@ -136,7 +167,7 @@ impl Mutation for SendContactFlow {
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<RunId, Problem> {
         let contact = self.contact_id.in_unit(unit).await?;
         let (flow, version, document) = published(unit, &self.flow_id).await?;
-        let variables = self.variables(&document)?;
+        let variables = declared(self.variables.as_ref(), &document)?;
         let Route { account, conversation, .. } = self.place(unit, &document, contact).await?;
         may_send::check(unit, contact, account, conversation).await?;
         let run = RunId(unit.new_id());

@@ -3,6 +3,8 @@
 mod checked;
 mod document;
 mod read;
+mod simulate;
+mod simulation;
 mod write;
 
 use aggregates::claim::Claim;
@@ -17,6 +19,7 @@ use super::unique_noun::UniqueNoun;
 use crate::problem::{Code, Problem};
 
 pub(super) use read::{GetFlow, GetFlowSchema, ListFlowVersions, ListFlows};
+pub(super) use simulate::SimulateFlow;
 pub(super) use write::{CreateFlow, DeleteFlow, PublishFlow, RestoreFlowVersion, UpdateFlowDraft, ValidateFlow};
 
 input_type! {

@@ -145,7 +145,7 @@ async fn send(
 }
 
 /// How a value goes together with the one that is there; nothing empties it.
-const fn change(operation: FieldOperation) -> Option<FieldChange> {
+pub(crate) const fn change(operation: FieldOperation) -> Option<FieldChange> {
     match operation {
         FieldOperation::Set => Some(FieldChange::Set),
         FieldOperation::Append => Some(FieldChange::Append),
@@ -199,7 +199,11 @@ async fn put(
     }
 }
 
-fn attribute_change(
+/// An attribute's change, read like what a caller writes.
+///
+/// # Errors
+/// `invalid_input` saying what such a value is.
+pub(crate) fn attribute_change(
     attribute: Attribute,
     operation: FieldOperation,
     value: &Value,
@@ -217,7 +221,10 @@ fn attribute_change(
 }
 
 /// What a variable becomes; null takes it away.
-fn variable(operation: FieldOperation, there: Option<&Value>, given: Value) -> Result<Value, Problem> {
+///
+/// # Errors
+/// `invalid_input` when something else than numbers is to be added up.
+pub(crate) fn variable(operation: FieldOperation, there: Option<&Value>, given: Value) -> Result<Value, Problem> {
     let joined = |first: &Value, second: &Value| match (first, second) {
         (Value::Array(first), Value::Array(second)) => Value::Array([first.clone(), second.clone()].concat()),
         (first, second) => Value::String(format!("{}{}", words(first), words(second))),

@@ -28,7 +28,8 @@ use crate::problem::{Code, Problem};
 
 pub(super) use documents::Documents;
 use documents::Startable;
-pub(crate) use surroundings::Surroundings;
+pub(crate) use effects::{attribute_change, change as field_change, variable as variable_after};
+pub(crate) use surroundings::{Place, Surroundings};
 use turns::{FailRun, Prompt, TakeTurn};
 
 /// The runs of one workspace.

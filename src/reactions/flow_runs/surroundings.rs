@@ -39,10 +39,10 @@ pub(crate) struct Surroundings {
 
 /// A conversation as templates see it.
 pub(crate) struct Place {
-    id: ConversationId,
-    channel: &'static str,
-    status: String,
-    owner: String,
+    pub(crate) id: ConversationId,
+    pub(crate) channel: &'static str,
+    pub(crate) status: String,
+    pub(crate) owner: String,
 }
 
 impl Surroundings {
