@@ -114,11 +114,6 @@ impl Catalog {
         suggested.unwrap_or_else(|| near(reference, known.map(|thing| thing.name.as_str())))
     }
 
-    /// What a channel takes.
-    pub(crate) fn channel(&self, name: &str) -> Option<ChannelLimits> {
-        self.channels.get(name).copied()
-    }
-
     /// The channels by name.
     pub(crate) fn channels(&self) -> impl Iterator<Item = (&str, ChannelLimits)> {
         self.channels.iter().map(|(name, limits)| (name.as_str(), *limits))

@@ -98,6 +98,14 @@ impl Step {
         all
     }
 
+    /// The steps that it names, `next` aside.
+    pub(crate) fn targets(&self) -> Vec<&str> {
+        let mut seen = Mentions::default();
+        self.act.mentions(&mut seen);
+        let step = |(_, mention)| if let Mention::Step(step) = mention { Some(step) } else { None };
+        seen.into_all().into_iter().filter_map(step).collect()
+    }
+
     /// Reads a step whose form is right.
     pub(crate) fn read(value: &Value) -> Result<Self, serde_json::Error> {
         let members = value.as_object().ok_or_else(|| de::Error::custom("a step is an object"))?;

@@ -10,6 +10,10 @@ use aggregates::near_miss::closeness;
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum Code {
+    /// Not YAML, or YAML of what JSON does not have.
+    InvalidYaml,
+    /// A name that stands twice in one object of a YAML text.
+    DuplicateName,
     /// Of another type, or out of its limits.
     InvalidForm,
     /// A member that is not there in this form.
@@ -18,6 +22,54 @@ pub enum Code {
     MissingMember,
     /// There is no such kind of step.
     UnknownStepKind,
+    /// A text that shows nothing.
+    EmptyText,
+    /// A step that is not in the document.
+    MissingTarget,
+    /// A step that nothing leads to.
+    UnreachableStep,
+    /// Steps that go round without a pause.
+    EndlessLoop,
+    /// A `next` that the step never uses. A warning.
+    UselessNext,
+    /// There is no such tag. A warning where the tag is added: publishing makes it.
+    UnknownTag,
+    /// There is no such custom field.
+    UnknownField,
+    /// There is no such bot field.
+    UnknownBotField,
+    /// There is no such flow.
+    UnknownFlow,
+    /// The workspace has no such channel.
+    UnknownChannel,
+    /// There is no such thing that can happen to a contact.
+    UnknownEvent,
+    /// Several things have that name.
+    Ambiguous,
+    /// A flow that starts or calls itself.
+    CallsItself,
+    /// Not a template.
+    InvalidTemplate,
+    /// A template names what does not exist.
+    UnknownVariable,
+    /// A filter that is not one, or asks what its field cannot answer.
+    InvalidFilter,
+    /// A value or an operation that does not go with the field.
+    WrongType,
+    /// Not a regular expression.
+    InvalidPattern,
+    /// A text longer than what the channel takes. A warning where only some channels do not take it.
+    TextTooLong,
+    /// More buttons than what the channel takes. A warning where only some channels do not take them.
+    TooManyButtons,
+    /// Words on a button longer than what the channel takes. A warning where only some channels do not take them.
+    LabelTooLong,
+    /// Two buttons or choices with the same words.
+    DuplicateLabel,
+    /// Two keywords of the flow that are the same.
+    DuplicateKeyword,
+    /// A duration longer than what is allowed there.
+    DurationTooLong,
 }
 
 /// Something that was found. It quotes the author's own words and the workspace's names, never a customer's.

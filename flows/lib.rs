@@ -15,6 +15,7 @@
 //! and schemars attributes are the form and whose doc comments are what a model reads, and its [`steps::Act`]: what the step names, and what it
 //! does. The schema, the check of the form, references, validation and the turns follow from that.
 
+mod answers;
 pub mod catalog;
 pub mod document;
 pub mod finding;
@@ -34,3 +35,4 @@ pub mod times;
 pub mod turn;
 pub mod validation;
 pub mod words;
+pub mod yaml;

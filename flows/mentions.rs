@@ -4,6 +4,7 @@ use aggregates::field_value::FieldType;
 use serde_json::Value;
 
 use crate::finding::{Code, Finding, join};
+use crate::start::Match;
 use crate::terms::{Duration, FilterText, StepName, Variables};
 use crate::turn::{FieldOperation, Target};
 
@@ -20,6 +21,8 @@ pub enum Mention<'s> {
     Values(&'s Value),
     /// The words on a button, without templates.
     Label(&'s str),
+    /// What a contact can answer, without templates, where it is not a button.
+    Choice(&'s str),
     /// That many buttons under one message.
     Buttons(usize),
     /// A filter.
@@ -52,8 +55,8 @@ pub enum Mention<'s> {
     Event(&'s str),
     /// A duration of at most so many microseconds.
     Duration(Duration, i64),
-    /// A text that is a regular expression.
-    Pattern(&'s str),
+    /// A text that starts the flow.
+    Keyword(&'s str, Match),
     /// A fault that only the part itself can tell.
     Fault(Finding),
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use aggregates::filter;
 use serde_json::Value;
 
-use crate::mentions::Mention;
+use crate::form;
+use crate::mentions::{Given, Mention};
 use crate::parts::Parts;
 use crate::turn::Target;
 
@@ -25,9 +26,9 @@ pub struct References {
 /// Everything that a document names, which may have errors: what is in a part that cannot be read is not found.
 #[must_use]
 pub fn references(value: &Value) -> References {
-    let parts = Parts::of(value);
+    let parts = Parts::of(&form::canonical(value));
     let mut found = References::default();
-    for (_, mention) in parts.mentions() {
+    for (_, mention) in parts.mentions().into_iter().flatten() {
         found.take_in(&mention);
     }
     found
@@ -41,14 +42,21 @@ impl References {
             Mention::Filter(filter) => self.filter(filter),
             Mention::Sent(text) | Mention::Template(text) => self.template(text),
             Mention::Values(value) => self.values(value),
-            Mention::Put { target, .. } | Mention::Read { target, .. } => self.target(target),
+            Mention::Put { target, given, .. } => {
+                self.target(target);
+                if let Given::Value(value) = given {
+                    self.values(value);
+                }
+            }
+            Mention::Read { target, .. } => self.target(target),
             Mention::Step(_)
             | Mention::Label(_)
+            | Mention::Choice(_)
             | Mention::Buttons(_)
             | Mention::Variable(_)
             | Mention::Event(_)
             | Mention::Duration(..)
-            | Mention::Pattern(_)
+            | Mention::Keyword(..)
             | Mention::Fault(_) => {}
         }
     }

@@ -2,12 +2,10 @@
 
 use aggregates::Event;
 use aggregates::filter::{Facts, Nouns, parse};
-use aggregates::folding::fold;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::finding::Code;
 use crate::happening;
 use crate::keywords::Patterns;
 use crate::mentions::{Mention, Mentions};
@@ -80,15 +78,9 @@ impl Start {
     /// Says what it names.
     pub(crate) fn mentions<'s>(&'s self, seen: &mut Mentions<'s>) {
         match self {
-            Self::Keyword(keyword) if keyword.how == Match::Regex => {
-                for (index, pattern) in keyword.any.iter().enumerate() {
-                    seen.add(&format!("keyword.any[{index}]"), Mention::Pattern(pattern));
-                }
-            }
             Self::Keyword(keyword) => {
-                for (index, text) in keyword.any.iter().enumerate().filter(|(_, text)| fold(text).is_empty()) {
-                    let place = format!("keyword.any[{index}]");
-                    seen.fault(&place, Code::InvalidForm, format!("{text:?} shows nothing, so nothing fits it"), None);
+                for (index, text) in keyword.any.iter().enumerate() {
+                    seen.add(&format!("keyword.any[{index}]"), Mention::Keyword(text, keyword.how));
                 }
             }
             Self::Event(start) => {
@@ -188,14 +180,5 @@ mod tests {
         assert!(!fits("tagApplied", is("Old"), &added(1)));
         assert!(!fits("tagApplied", Some(json!({"not": is("Old")})), &added(1)));
         assert!(!fits("tagApplied", Some(json!({})), &added(1)));
-    }
-
-    #[test]
-    fn a_keyword_that_shows_nothing_is_a_fault() {
-        let start = Start::deserialize(json!({"keyword": {"any": ["hi", "\u{200b}"]}})).expect("a start");
-        let mut seen = Mentions::at("start[0]".to_owned());
-        start.mentions(&mut seen);
-        let all = seen.into_all();
-        assert!(matches!(all.as_slice(), [(path, Mention::Fault(_))] if path == "start[0].keyword.any[1]"), "{all:?}");
     }
 }

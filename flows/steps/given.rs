@@ -80,7 +80,7 @@ pub(super) fn faults(steps: &Value) -> Vec<(String, String)> {
     let document = whole(steps);
     let parts = Parts::of(&document);
     let mentions = parts.mentions();
-    let faults = mentions.into_iter().filter_map(|(_, mention)| match mention {
+    let faults = mentions.into_iter().flatten().filter_map(|(_, mention)| match mention {
         Mention::Fault(finding) => Some(finding),
         _ => None,
     });
@@ -95,7 +95,7 @@ fn told(findings: Vec<Finding>) -> Vec<(String, String)> {
 pub(super) fn mentioned(steps: &Value) -> Vec<String> {
     let document = whole(steps);
     let parts = Parts::of(&document);
-    parts.mentions().iter().map(|(path, mention)| format!("{path}: {mention:?}")).collect()
+    parts.mentions().iter().flatten().map(|(path, mention)| format!("{path}: {mention:?}")).collect()
 }
 
 /// A turn without effects.

@@ -12,14 +12,17 @@ use crate::terms::StepName;
 use crate::turn::{Next, Resumption, Scene, Turn, Waiting};
 
 mod add_tags;
+mod buttons;
 mod call_flow;
 mod close_conversation;
+mod condition;
 mod end;
 #[cfg(test)]
 mod given;
 mod goto;
 mod handoff;
 mod note;
+mod question;
 mod remove_tags;
 mod scene;
 mod send;
@@ -29,11 +32,13 @@ mod start_flow;
 mod switch;
 mod wait;
 
-pub(crate) use scene::{filled, filled_value, filled_variables, holds, not_waiting};
+pub(crate) use scene::{empty_text, filled, filled_value, filled_variables, holds, not_waiting, to_send};
 
 /// The kinds, in the order in which they are shown.
 pub(crate) const KINDS: &[Kind] = &[
     kind::<send::Send>("send"),
+    kind::<question::Question>("question"),
+    kind::<condition::Condition>("condition"),
     kind::<switch::Switch>("switch"),
     kind::<split::Split>("split"),
     kind::<wait::Wait>("wait"),

@@ -3,16 +3,17 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Act, Here, filled, not_waiting};
+use super::{Act, Here, buttons, empty_text, not_waiting, to_send};
+use crate::finding::Code;
 use crate::mentions::{Mention, Mentions};
 use crate::terms::{Duration, StepName};
-use crate::turn::{Effect, Next, Resumption, Scene, SendButton, Turn, Waiting, WaitingFor};
+use crate::turn::{Effect, Next, Resumption, Scene, Turn, Waiting, WaitingFor};
 
 /// Sends a message. If a button has `then`, waits for a press; anything else that the contact writes meanwhile is kept and does not advance the
 /// flow.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "send")]
+#[schemars(rename = "send", extend("dependentRequired" = {"onTimeout": ["timeout"]}))]
 pub struct Send {
     /// The text; {{ contact.firstName | default('there') }} and the like are filled in.
     #[schemars(length(min = 1, max = 10_000))]
@@ -54,6 +55,10 @@ impl Act for Send {
             seen.step(&format!("buttons[{index}].then"), button.then.as_ref());
         }
         seen.duration("timeout", self.timeout);
+        if self.timeout.is_some() && !self.waits() {
+            let hint = "give a button then, or leave timeout out";
+            seen.fault("timeout", Code::InvalidForm, "this step does not wait: no button has then", Some(hint));
+        }
         seen.step("onTimeout", self.on_timeout.as_ref());
     }
 
@@ -62,12 +67,13 @@ impl Act for Send {
     }
 
     fn enter(&self, here: Here<'_>, scene: &Scene<'_>) -> Result<Turn, Next> {
-        let button = |(index, button): (usize, &Button)| SendButton {
-            id: format!("{}:{index}", here.name),
-            title: button.text.clone(),
+        let buttons = buttons::made(here, self.buttons.iter().map(|button| button.text.as_str()));
+        let effects = match to_send(&self.text, scene)? {
+            Some(text) => vec![Effect::Send { text, buttons }],
+            // A text that has nothing to say to this contact is left out.
+            None if buttons.is_empty() => Vec::new(),
+            None => return Err(empty_text(here)),
         };
-        let buttons = self.buttons.iter().enumerate().map(button).collect();
-        let effects = vec![Effect::Send { text: filled(&self.text, scene)?, buttons }];
         let next = if self.waits() {
             let until = self.timeout.map(|timeout| scene.now.saturating_add(timeout.0));
             Next::Wait(Waiting { reason: WaitingFor::Button, until, attempt: 0 })
@@ -80,20 +86,12 @@ impl Act for Send {
     fn resume(&self, here: Here<'_>, waiting: &Waiting, by: &Resumption, _: &Scene<'_>) -> Result<Turn, Next> {
         let next = match by {
             Resumption::Timer => here.go_to(self.on_timeout.as_ref()),
-            Resumption::Input(input) => match self.pressed(here, input.button.as_deref()) {
+            Resumption::Input(input) => match buttons::pressed(here, input).and_then(|index| self.buttons.get(index)) {
                 Some(button) => here.go_to(button.then.as_ref()),
                 None => Next::Wait(waiting.clone()),
             },
             Resumption::Event => return Err(not_waiting(here)),
         };
         Ok(Turn { effects: Vec::new(), next })
-    }
-}
-
-impl Send {
-    /// The button of this step with that id.
-    fn pressed(&self, here: Here<'_>, id: Option<&str>) -> Option<&Button> {
-        let index = id?.strip_prefix(here.name)?.strip_prefix(':')?;
-        self.buttons.get(index.parse::<usize>().ok()?)
     }
 }

@@ -1,0 +1,1 @@
+//! Every code that validation tells, with the document that causes it.
