@@ -72,6 +72,16 @@ fn every_filter_lets_an_unknown_value_pass() {
 }
 
 #[test]
+fn every_test_can_be_asked() {
+    for test in filters::TESTS {
+        let value = if ["odd", "even"].contains(test) { "run.count" } else { "run.nothing" };
+        let text = format!("{{{{ {value} is {test} }}}}");
+        assert!(["true", "false"].contains(&filled(&text).as_str()), "{text}");
+    }
+    assert_eq!(filled("{{ run.nothing is undefined }} {{ run.empty is defined }} {{ run.count is even }}"), "true false true");
+}
+
+#[test]
 fn every_filter_does_its_work() {
     for (text, expected) in [
         ("{{ -3 | abs }}", "3"),
