@@ -78,7 +78,10 @@ fn every_test_can_be_asked() {
         let text = format!("{{{{ {value} is {test} }}}}");
         assert!(["true", "false"].contains(&filled(&text).as_str()), "{text}");
     }
-    assert_eq!(filled("{{ run.nothing is undefined }} {{ run.empty is defined }} {{ run.count is even }}"), "true false true");
+    assert_eq!(
+        filled("{{ run.nothing is undefined }} {{ run.empty is defined }} {{ run.count is even }}"),
+        "true false true"
+    );
 }
 
 #[test]
