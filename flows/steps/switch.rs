@@ -68,23 +68,23 @@ mod tests {
         json!({"here": {"switch": switch}, "below": {"end": {}}})
     }
 
-    fn on(plan: Value, otherwise: bool) -> Turn {
+    fn on(plan: &Value, otherwise: bool) -> Turn {
         let words = json!({"run": {"plan": plan}});
         Given { words, ..Given::default() }.enter(&steps(otherwise))
     }
 
     #[test]
     fn the_case_that_is_the_same_decides_without_regard_to_case_and_accents() {
-        assert_eq!(on(json!(" GOLD "), true), only(to("a")));
-        assert_eq!(on(json!("cafe au lait"), true), only(to("b")));
-        assert_eq!(on(json!(2), true), only(to("c")));
+        assert_eq!(on(&json!(" GOLD "), true), only(to("a")));
+        assert_eq!(on(&json!("cafe au lait"), true), only(to("b")));
+        assert_eq!(on(&json!(2), true), only(to("c")));
     }
 
     #[test]
     fn what_fits_no_case_goes_on_otherwise_or_below() {
-        assert_eq!(on(json!("silver"), true), only(to("d")));
-        assert_eq!(on(json!("golden"), false), only(to("below")));
-        assert_eq!(on(Value::Null, false), only(to("below")));
+        assert_eq!(on(&json!("silver"), true), only(to("d")));
+        assert_eq!(on(&json!("golden"), false), only(to("below")));
+        assert_eq!(on(&Value::Null, false), only(to("below")));
     }
 
     #[test]
