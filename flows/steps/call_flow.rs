@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::start_flow::FlowRef;
 use super::{Act, Here};
-use crate::mentions::Mentions;
+use crate::mentions::{Mention, Mentions};
 use crate::turn::{Next, Scene, Turn};
 
 /// Goes through another flow with the same contact, by name or id, and then on at the step that follows. Both flows share the run's
@@ -18,6 +18,9 @@ pub struct CallFlow(FlowRef);
 impl Act for CallFlow {
     fn mentions<'s>(&'s self, seen: &mut Mentions<'s>) {
         self.0.mentions(seen);
+        for name in self.0.given() {
+            seen.add("", Mention::Variable(name));
+        }
     }
 
     fn enter(&self, here: Here<'_>, scene: &Scene<'_>) -> Result<Turn, Next> {
@@ -60,6 +63,7 @@ mod tests {
         let expected = [
             r#"steps.here.callFlow.flow: Flow("Address")"#,
             r#"steps.here.callFlow.variables.n: Values(Array [String("x")])"#,
+            r#"steps.here.callFlow: Variable("n")"#,
         ];
         assert_eq!(mentioned(&form("x")), expected);
     }

@@ -57,6 +57,12 @@ impl FlowRef {
         }
     }
 
+    /// The names of the variables.
+    pub(super) fn given(&self) -> impl Iterator<Item = &str> {
+        let variables = if let Self::With(with) = self { Some(&with.variables.0) } else { None };
+        variables.into_iter().flat_map(|variables| variables.keys()).map(String::as_str)
+    }
+
     /// The variables with their templates filled in.
     pub(super) fn variables(&self, scene: &Scene<'_>) -> Result<Map<String, Value>, Next> {
         match self {

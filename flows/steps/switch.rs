@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Act, Here, filled};
 use crate::finding::{Code, member};
 use crate::mentions::{Mention, Mentions};
-use crate::terms::StepName;
+use crate::terms::{RESERVED, StepName};
 use crate::turn::{Next, Scene, Turn};
 
 /// Fills a text in and goes on at the step of the case that is the same, without regard to case, accents and repeated blanks.
@@ -21,7 +21,7 @@ pub struct Switch {
     #[schemars(length(min = 1, max = 10_000))]
     on: String,
     /// For each text, the step to go on at. The empty text is the case of an unknown value.
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 100, "propertyNames" = {"maxLength": 255}))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 100, "propertyNames" = {"maxLength": 255, "not": {"enum": RESERVED}}))]
     cases: BTreeMap<String, StepName>,
     /// Where to go on when no case fits; without it, at the step that follows.
     otherwise: Option<StepName>,
