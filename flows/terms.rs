@@ -32,11 +32,13 @@ macro_rules! inline_schema {
     };
 }
 
-/// The name of a step of the same document.
+/// The name of a step of the same document: 1 to 64 of A-Z a-z 0-9 _ and -.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(rename = "stepName")]
-pub struct StepName(#[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,64}$"))] pub String);
+pub struct StepName(
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,64}$"), extend("examples" = ["ask", "say_goodbye"]))] pub String,
+);
 
 /// A duration, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,11 +171,15 @@ fn level(generator: &mut SchemaGenerator, depth: usize) -> Schema {
     }
     let deeper = level(generator, depth + 1);
     generator.definitions_mut().insert(name(depth + 1), deeper.into());
-    json_schema!({
-        "description": "Any value; objects nested at most 3 deep.",
+    let mut schema = json_schema!({
         "type": ["string", "number", "boolean", "null", "array", "object"],
         "items": items,
         "propertyNames": {"not": {"enum": RESERVED}},
         "additionalProperties": {"$ref": format!("#/$defs/{}", name(depth + 1))}
-    })
+    });
+    if depth == 0 {
+        let description = format!("Any value; objects nested at most {MAX_VALUE_DEPTH} deep.");
+        schema.insert("description".to_owned(), description.into());
+    }
+    schema
 }
