@@ -7,8 +7,8 @@ use super::definition::{mutation, query};
 use super::operation::{Effect, Operation, Toolset};
 use super::{
     bot_fields, channels, contact_fields, contact_notes, contact_tags, contacts, conversation_state, conversations,
-    custom_fields, events, filters, flow_runs, flows, message_search, messages, near_miss, rights, send_message, tags, tool_call,
-    tool_search, workspace,
+    custom_fields, events, filters, flow_runs, flows, message_search, messages, near_miss, rights, send_message, tags,
+    tool_call, tool_search, workspace,
 };
 use crate::app::Caller;
 use crate::problem::{Code, Problem};

@@ -36,8 +36,7 @@ struct Listed {
 impl Workspace<'_> {
     async fn call(&self, name: &str, arguments: Value) -> Result<Value, Problem> {
         let Value::Object(arguments) = arguments else { return Err(Problem::internal(&"arguments are an object")) };
-        let command =
-            ControlCommand::Call { workspace: self.workspace.clone(), name: name.to_owned(), arguments };
+        let command = ControlCommand::Call { workspace: self.workspace.clone(), name: name.to_owned(), arguments };
         control(self.options, command, Progress::Bar).await
     }
 

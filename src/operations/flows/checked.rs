@@ -44,8 +44,11 @@ pub(super) struct FindingView {
 
 impl From<&Finding> for FindingView {
     fn from(finding: &Finding) -> Self {
-        let candidate =
-            |near: &filter::Candidate| Candidate { id: near.id.clone(), name: near.name.clone(), reason: near.reason.clone() };
+        let candidate = |near: &filter::Candidate| Candidate {
+            id: near.id.clone(),
+            name: near.name.clone(),
+            reason: near.reason.clone(),
+        };
         Self {
             code: finding.code.into(),
             path: finding.path.clone(),
@@ -151,11 +154,8 @@ pub(super) async fn catalog(context: &mut ReadContext, document: &Value) -> Resu
 
 fn close(near: Vec<Near>) -> Vec<filter::Candidate> {
     // Documents name things by name: a candidate is what to write instead.
-    let candidate = |near: Near| filter::Candidate {
-        id: near.name.unwrap_or(near.id),
-        name: None,
-        reason: near.reason.to_owned(),
-    };
+    let candidate =
+        |near: Near| filter::Candidate { id: near.name.unwrap_or(near.id), name: None, reason: near.reason.to_owned() };
     near.into_iter().map(candidate).collect()
 }
 
