@@ -82,7 +82,7 @@ impl Act for Wait {
     }
 
     fn pauses(&self) -> bool {
-        // The other waits may be over at once: a date has passed, a duration is short.
+        // A date may have passed, so that the wait for it is over at once.
         self.at.is_some() || self.event.is_some() || self.duration.is_some()
     }
 
