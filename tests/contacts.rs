@@ -178,5 +178,5 @@ async fn a_list_goes_on_page_by_page_without_gaps_and_never_exceeds_its_size() {
     assert_eq!(seen, (0..60).map(|number| format!("{number:02}")).collect::<Vec<_>>());
     let picked = program.done("list_contacts", json!({"limit": 1, "fields": ["createdAt"]})).await;
     let members: Vec<&String> = picked["items"][0].as_object().expect("an item").keys().collect();
-    assert_eq!(members, ["createdAt", "id"]);
+    assert_eq!(members, ["id", "createdAt"]);
 }

@@ -119,6 +119,7 @@ async fn a_keyword_starts_the_flow_that_it_fits_best_and_an_answer_is_no_keyword
         publish(&program, flow(name, &json!({"say": {"question": {"text": name}}}), &start)).await;
     }
     let visitor = program.visitor("Ana").await;
+    says(&visitor, "0", "Hello").await;
     for (id, text, said) in [("1", "CAKE  please!", "Word"), ("2", "cake please", ""), ("3", "a Cáke please", "Word")]
     {
         let before = sent(&program, &visitor).await.len();

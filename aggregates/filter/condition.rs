@@ -270,6 +270,9 @@ fn misfit(kind: Kind, operator: Operator, value: &Value, path: &str) -> FilterEr
                 Err(_) => error,
             }
         }
+        Value::String(text) if matches!(kind, Kind::Number) && text.trim().parse::<f64>().is_ok() => {
+            error.hint("leave the quotes out")
+        }
         Value::String(_) if matches!(kind, Kind::Email | Kind::Phone) => error.hint("contains finds a part of it"),
         _ => error,
     }

@@ -29,6 +29,7 @@ mod comparable;
 mod condition;
 mod error;
 mod facts;
+mod field_names;
 mod fields;
 mod matches;
 mod parse;
@@ -44,7 +45,8 @@ pub use comparable::{column as comparable_column, keys as comparable_keys};
 pub use condition::{Condition, Key, Test, parse_duration};
 pub use error::{Candidate, Fault, FilterError};
 pub use facts::{ConversationFacts, Facts, NamedTag};
-pub use fields::{FIELDS, Field, Kind, Operator, Place, Subject};
+pub use field_names::{FIELDS, Field, Place};
+pub use fields::{Kind, Operator, Subject};
 pub use parse::parse;
 pub use resolve::{Nouns, Parsed, References};
 

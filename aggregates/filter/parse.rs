@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::condition::{About, condition, operator};
 use super::error::{Fault, FilterError, join, near};
-use super::fields::{FIELDS, Kind, Named, Place, named};
+use super::field_names::{FIELDS, Named, Place, named};
+use super::fields::Kind;
 use super::resolve::{Open, Parsed, Pending, Wanted};
 use super::{MAX_CONDITIONS, MAX_DEPTH, Tree};
 

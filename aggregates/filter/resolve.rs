@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::condition::{About, Condition, condition, operator};
 use super::error::{Candidate, Fault, FilterError, join, near};
-use super::fields::{Kind, RUN_STATE as STATE, Subject};
+use super::field_names::RUN_STATE as STATE;
+use super::fields::{Kind, Subject};
 use super::{Filter, Tree};
 use crate::field_value::FieldType;
 use crate::folding::fold;

@@ -2,6 +2,7 @@
 
 ALL = [
     "assistant_loop",
+    "quick_example",
     "behind_a_proxy",
     "who_gets_in",
     "what_a_token_may",

@@ -45,7 +45,7 @@ async def quick_example(stage: Stage, door: Door) -> None:
     """The whole example, each time on a new folder."""
     folder = stage.folder()
     workspace = folder.create_workspace("Bakery")
-    with Server(folder) as server, Visitor(server.address, "Ana Visitor") as visitor:
+    with Server(folder) as server, Visitor(server.address, "Ana") as visitor:
         place = Place(server.address, folder, workspace, workspace.token, stage.node_modules)
         async with asyncio.timeout(SECONDS), door.open(place) as assistant:
             await a_flow_is_published(assistant)
