@@ -150,7 +150,11 @@ impl SendContactFlow {
 }
 
 /// Refuses to start a flow where it would stop at once, because somebody else than the caller answers.
-async fn refuse_stopped(unit: &mut UnitOfWork, conversation: ConversationId, document: &Document) -> Result<(), Problem> {
+async fn refuse_stopped(
+    unit: &mut UnitOfWork,
+    conversation: ConversationId,
+    document: &Document,
+) -> Result<(), Problem> {
     let caller = unit.caller().actor.id.clone();
     let talk = unit.load::<Conversation>(conversation.0).await?.map(|talk| (talk.owner, talk.owned_by.clone()));
     match talk {

@@ -1,10 +1,10 @@
 //! Flows, in lists and one by one, and the form of their documents.
 
+use ::flows::finding::Finding;
 use aggregates::flow::Flow;
 use aggregates::flow_document::FlowDocument;
 use aggregates::folding::is_hidden;
 use aggregates::token::Scope;
-use ::flows::finding::Finding;
 use projections::flow_versions::{self, DRAFT};
 use projections::flows;
 use schemars::JsonSchema;
@@ -126,8 +126,7 @@ impl Query for GetFlow {
             warnings = within(FINDINGS_ROOM, &checked.warnings)?;
         }
         let (flow, version) = (FlowView::from(&row), self.version);
-        let mut whole =
-            WholeFlow { flow, version, document: None, yaml: None, next_offset: None, errors, warnings };
+        let mut whole = WholeFlow { flow, version, document: None, yaml: None, next_offset: None, errors, warnings };
         let as_object = why_not_an_object(&document);
         let usual = if as_object.is_none() && self.offset.is_none() { Form::Json } else { Form::Yaml };
         match (self.format.unwrap_or(usual), as_object) {
