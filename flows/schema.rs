@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::document::Form;
 use crate::steps::KINDS;
 
+/// TEMP
+pub const EXAMPLE: &str = "";
 /// The JSON Schema (2020-12) of a flow document.
 #[must_use]
 pub fn document() -> Value {
