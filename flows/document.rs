@@ -261,3 +261,94 @@ impl Document {
         act(step, here).unwrap_or_else(|next| Turn { effects: Vec::new(), next })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aggregates::filter::{Facts, Nouns};
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::Reentry;
+
+    fn document(more: &Value) -> Document {
+        let mut written = json!({
+            "formatVersion": 1, "name": " Cakes ",
+            "steps": {"z": {"note": "first", "next": "y"}, "b": {"note": "second"}, "y": {"note": "third"}}
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            written[name] = value.clone();
+        }
+        Document::parse(&written).expect("a document")
+    }
+
+    fn turn(document: &Document, step: &str) -> Turn {
+        let (facts, nouns, words) = (Facts::default(), Nouns::default(), json!({}));
+        let scene = Scene {
+            now: 0,
+            chance: 0,
+            facts: &facts,
+            nouns: &nouns,
+            words: &words,
+            timezone: "UTC",
+            max_text_chars: 100,
+        };
+        document.enter(step, &scene)
+    }
+
+    #[test]
+    fn a_step_is_followed_by_its_next_or_by_the_one_below_it_and_the_last_one_ends() {
+        let document = document(&json!({}));
+        assert_eq!(document.first_step(), "z");
+        assert_eq!(turn(&document, "z").next, Next::Step("y".to_owned()));
+        assert_eq!(turn(&document, "b").next, Next::Step("y".to_owned()));
+        assert_eq!(turn(&document, "y").next, Next::End);
+    }
+
+    #[test]
+    fn a_step_that_is_missing_ends_the_run() {
+        let document = document(&json!({}));
+        assert!(matches!(turn(&document, "gone").next, Next::Fail { code: "missing_step", .. }));
+    }
+
+    #[test]
+    fn what_is_said_at_the_top_is_read() {
+        let document = document(&json!({
+            "channel": "webchat", "start": [{"keyword": {"any": ["hi"]}}, {"event": "tagApplied"}],
+            "policy": {"reentry": "queue", "cooldown": "24h", "stopOnHuman": false, "settle": "3s", "maxSteps": 7.0},
+            "variables": {"plan": 1.0}
+        }));
+        assert_eq!(
+            (document.name(), document.channel(), document.starts().len()),
+            ("Cakes", Some(Channel::Webchat), 2)
+        );
+        let hour = 3_600_000_000;
+        let policy = Policy {
+            reentry: Reentry::Queue,
+            cooldown_us: Some(24 * hour),
+            stop_on_human: false,
+            settle_us: 3_000_000,
+            max_steps: 7,
+        };
+        assert_eq!((document.policy(), document.variables()["plan"].as_i64()), (&policy, Some(1)));
+        let kinds: Vec<(&str, &str)> = document.steps().map(|(name, step)| (name, step.kind())).collect();
+        assert_eq!(kinds, [("z", "note"), ("b", "note"), ("y", "note")]);
+        assert!(document.step("b").is_some_and(|step| !step.leaves_to_chance()) && document.step("c").is_none());
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_usual_value() {
+        let document = document(&json!({}));
+        let policy =
+            Policy { reentry: Reentry::Reject, cooldown_us: None, stop_on_human: true, settle_us: 0, max_steps: 200 };
+        assert_eq!((document.policy(), document.channel(), document.starts().len()), (&policy, None, 0));
+        assert!(document.variables().is_empty());
+    }
+
+    #[test]
+    fn a_document_is_stored_in_its_order_with_numbers_in_one_spelling() {
+        let document = document(&json!({"formatVersion": 1.0, "variables": {"b": 2.50, "a": -0.0}}));
+        let steps = r#"{"z":{"note":"first","next":"y"},"b":{"note":"second"},"y":{"note":"third"}}"#;
+        let text = format!(r#"{{"formatVersion":1,"name":" Cakes ","steps":{steps},"variables":{{"b":2.5,"a":0}}}}"#);
+        assert_eq!(document.value().to_string(), text);
+    }
+}

@@ -6,7 +6,7 @@ use aggregates::filter;
 use serde_json::Value;
 
 use crate::form;
-use crate::mentions::{Given, Mention};
+use crate::mentions::Mention;
 use crate::parts::Parts;
 use crate::turn::Target;
 
@@ -42,13 +42,7 @@ impl References {
             Mention::Filter(filter) => self.filter(filter),
             Mention::Sent(text) | Mention::Template(text) => self.template(text),
             Mention::Values(value) => self.values(value),
-            Mention::Put { target, given, .. } => {
-                self.target(target);
-                if let Given::Value(value) = given {
-                    self.values(value);
-                }
-            }
-            Mention::Read { target, .. } => self.target(target),
+            Mention::Put { target, .. } | Mention::Read { target, .. } => self.target(target),
             Mention::Step(_)
             | Mention::Label(_)
             | Mention::Choice(_)
@@ -93,6 +87,60 @@ impl References {
             Value::Array(items) => items.iter().for_each(|item| self.values(item)),
             Value::Object(members) => members.values().for_each(|member| self.values(member)),
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn everything_is_found_wherever_a_document_names_it() {
+        let is = |field: &str, value: &str| json!({"field": field, "op": "eq", "value": value});
+        let document = json!({
+            "formatVersion": 1, "name": "A",
+            "start": [{"event": "tagApplied", "where": is("tag", "t1")}],
+            "steps": {
+                "a": {"addTags": ["t2"]},
+                "b": {"removeTags": ["t3"]},
+                "c": {"condition": {"cases": [{"when": {"any": [is("customField.f1", "1"), is("tag", "t5")]}, "then": "d"}]}},
+                "d": {"send": {"text": "{{ contact.customField['f 2'] }} {{ bot.b1 }} {{ run.x }}"}},
+                "e": {"question": {"text": "?", "saveTo": "customField.f3", "retryText": "{{ bot['b 2'] }}"}},
+                "f": {"setField": {"field": "bot.b3", "value": ["{{ contact.customField.f4 }}", {"x": "{{ bot.b4 }}"}]}},
+                "g": {"startFlow": "w2"},
+                "h": {"callFlow": {"flow": "w3", "variables": {"v": "{{ bot.b5 }}"}}},
+                "i": {"wait": {"date": "customField.f5"}},
+                "j": {"wait": {"event": "tagApplied", "where": is("tag", "t4")}},
+                "k": {"switch": {"on": "{{ contact.customField.f6 }}", "cases": {"x": "k"}}},
+                "l": {"note": "{{ bot.b6 }}"}
+            }
+        });
+        let found = references(&document);
+        assert_eq!(found.tags, set(&["t1", "t2", "t3", "t4", "t5"]));
+        assert_eq!(found.fields, set(&["f1", "f 2", "f3", "f4", "f5", "f6"]));
+        assert_eq!(found.bot_fields, set(&["b1", "b 2", "b3", "b4", "b5", "b6"]));
+        assert_eq!(found.flows, set(&["w2", "w3"]));
+        let read = crate::document::Document::parse(&document).expect("a document whose form is right");
+        assert_eq!(read.references(), found);
+    }
+
+    #[test]
+    fn a_part_with_a_fault_does_not_hide_the_others() {
+        let document = json!({
+            "name": 7, "start": [{"event": 1}, 5],
+            "steps": {"a": {"addTags": ["t1"]}, "b": {"addTags": "t2"}, "c": {"sned": {}}, "d": {"startFlow": "w1"}, "e f": {"note": "{{"}}
+        });
+        let found = references(&document);
+        assert_eq!((found.tags, found.flows), (set(&["t1"]), set(&["w1"])));
+        for nothing in [json!(null), json!([]), json!("x"), json!({"steps": []}), json!({"start": {}, "steps": {}})] {
+            assert_eq!(references(&nothing), References::default());
         }
     }
 }

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use crate::document::Form;
 use crate::steps::KINDS;
 
-/// TEMP
-pub const EXAMPLE: &str = "";
+/// A small document that works, where a custom field `score` holds numbers.
+pub const EXAMPLE: &str = include_str!("example.yaml");
+
 /// The JSON Schema (2020-12) of a flow document.
 #[must_use]
 pub fn document() -> Value {
@@ -22,12 +23,14 @@ pub fn document() -> Value {
 pub fn step(kind: &str) -> Option<Value> {
     let whole = document();
     let definitions = whole.get("$defs")?.as_object()?;
-    let form = definitions.get("step")?.get("properties")?.get(kind).filter(|_| kind != "next")?;
+    let members = definitions.get("step")?.get("properties")?;
+    let (form, next) = (members.get(kind).filter(|_| kind != "next")?, members.get("next")?);
     let mut needed = Map::new();
     collect(form, definitions, &mut needed);
+    collect(next, definitions, &mut needed);
     Some(json!({
         "type": "object",
-        "properties": {kind: form, "next": definitions.get("step")?.get("properties")?.get("next")?},
+        "properties": {kind: form, "next": next},
         "required": [kind],
         "additionalProperties": false,
         "$defs": needed,
@@ -130,4 +133,7 @@ fn fold_choices(members: &mut Map<String, Value>) {
     members.insert("type".to_owned(), json!("string"));
     members.insert("enum".to_owned(), json!(texts));
 }
-pub const EXAMPLE: &str = "";
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

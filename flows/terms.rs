@@ -32,11 +32,13 @@ macro_rules! inline_schema {
     };
 }
 
-/// The name of a step of the same document.
+/// The name of a step of the same document: 1 to 64 of A-Z a-z 0-9 _ and -.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(rename = "stepName")]
-pub struct StepName(#[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,64}$"))] pub String);
+pub struct StepName(
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,64}$"), extend("examples" = ["ask", "say_goodbye"]))] pub String,
+);
 
 /// A duration, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,7 +63,7 @@ mod tests {
     use super::super::given::{Given, failure, mentioned, refused};
     use super::*;
 
-    fn handed(form: Value) -> Turn {
+    fn handed(form: &Value) -> Turn {
         let words = json!({"lastInput": "refund"});
         Given { words, ..Given::default() }.enter(&json!({"here": {"handoff": form}, "below": {"end": {}}}))
     }
@@ -74,14 +74,14 @@ mod tests {
 
     #[test]
     fn the_conversation_goes_to_a_person_or_an_assistant_and_the_run_ends() {
-        assert_eq!(handed(json!({})), over(HandTo::Human, None));
-        assert_eq!(handed(json!({"to": "ai"})), over(HandTo::Ai, None));
+        assert_eq!(handed(&json!({})), over(HandTo::Human, None));
+        assert_eq!(handed(&json!({"to": "ai"})), over(HandTo::Ai, None));
         assert_eq!(
-            handed(json!({"to": "human", "note": "Wants {{ lastInput }}"})),
+            handed(&json!({"to": "human", "note": "Wants {{ lastInput }}"})),
             over(HandTo::Human, Some("Wants refund"))
         );
-        assert_eq!(handed(json!({"note": "{{ run.nothing }}"})), over(HandTo::Human, None));
-        assert_eq!(failure(&handed(json!({"note": "{{ lastInput + 1 }}"}))), "template_failed");
+        assert_eq!(handed(&json!({"note": "{{ run.nothing }}"})), over(HandTo::Human, None));
+        assert_eq!(failure(&handed(&json!({"note": "{{ lastInput + 1 }}"}))), "template_failed");
     }
 
     #[test]

@@ -152,3 +152,7 @@ impl Question {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "question_tests.rs"]
+mod tests;

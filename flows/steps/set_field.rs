@@ -140,18 +140,18 @@ mod tests {
     use super::super::given::{Given, failure, faults, mentioned, refused, to};
     use super::*;
 
-    fn steps(form: Value) -> Value {
+    fn steps(form: &Value) -> Value {
         json!({"here": {"setField": form}, "below": {"end": {}}})
     }
 
-    fn entered(form: Value) -> Turn {
+    fn entered(form: &Value) -> Turn {
         let words = json!({"run": {"count": 2, "text": "3", "paid": true}, "contact": {"tags": ["a", "b"]}});
         Given { words, ..Given::default() }.enter(&steps(form))
     }
 
-    fn puts(form: Value, target: Target, operation: FieldOperation, value: Value) {
+    fn puts(form: &Value, target: Target, operation: FieldOperation, value: Value) {
         let effects = vec![Effect::Put { target, operation, value, typed_by_customer: false }];
-        assert_eq!(entered(form.clone()), Turn { effects, next: to("below") }, "{form}");
+        assert_eq!(entered(form), Turn { effects, next: to("below") }, "{form}");
     }
 
     fn variable() -> Target {
@@ -161,28 +161,28 @@ mod tests {
     #[test]
     fn each_place_and_each_operation_is_told_as_it_is_written() {
         use FieldOperation::{Append, Clear, Decrease, Increase, Prepend, Set};
-        puts(json!({"field": "run.x", "value": [1, null]}), variable(), Set, json!([1, null]));
+        puts(&json!({"field": "run.x", "value": [1, null]}), variable(), Set, json!([1, null]));
         puts(
-            json!({"field": "customField.Shoe size", "value": 5}),
+            &json!({"field": "customField.Shoe size", "value": 5}),
             Target::CustomField("Shoe size".to_owned()),
             Set,
             json!(5),
         );
-        puts(json!({"field": "bot.open", "value": true}), Target::BotField("open".to_owned()), Set, json!(true));
+        puts(&json!({"field": "bot.open", "value": true}), Target::BotField("open".to_owned()), Set, json!(true));
         let email = Target::Contact(Attribute::Email);
-        puts(json!({"field": "contact.email", "value": "a@b.c", "operation": "set"}), email, Set, json!("a@b.c"));
+        puts(&json!({"field": "contact.email", "value": "a@b.c", "operation": "set"}), email, Set, json!("a@b.c"));
         for (name, operation) in
             [("append", Append), ("prepend", Prepend), ("increase", Increase), ("decrease", Decrease)]
         {
-            puts(json!({"field": "run.x", "value": 5, "operation": name}), variable(), operation, json!(5));
+            puts(&json!({"field": "run.x", "value": 5, "operation": name}), variable(), operation, json!(5));
         }
-        puts(json!({"field": "run.x", "operation": "clear"}), variable(), Clear, Value::Null);
+        puts(&json!({"field": "run.x", "operation": "clear"}), variable(), Clear, Value::Null);
     }
 
     #[test]
     fn a_value_that_is_one_template_keeps_its_type() {
         let set = |value: &str, expected: Value| {
-            puts(json!({"field": "run.x", "value": value}), variable(), FieldOperation::Set, expected);
+            puts(&json!({"field": "run.x", "value": value}), variable(), FieldOperation::Set, expected);
         };
         set("{{ run.count + 1 }}", json!(3));
         set("{{ run.paid }}", json!(true));
@@ -190,14 +190,14 @@ mod tests {
         set("{{ contact.tags }}", json!(["a", "b"]));
         set("n = {{ run.count }}", json!("n = 2"));
         set("{{ run.nothing }}", json!(""));
-        assert_eq!(failure(&entered(json!({"field": "run.x", "value": "{{ run.text * 2.5 }}"}))), "template_failed");
+        assert_eq!(failure(&entered(&json!({"field": "run.x", "value": "{{ run.text * 2.5 }}"}))), "template_failed");
     }
 
     #[test]
     fn attributes_of_a_contact_become_texts() {
         let set = |value: Value, expected: &str| {
             let name = Target::Contact(Attribute::FirstName);
-            puts(json!({"field": "contact.firstName", "value": value}), name, FieldOperation::Set, json!(expected));
+            puts(&json!({"field": "contact.firstName", "value": value}), name, FieldOperation::Set, json!(expected));
         };
         set(json!("{{ run.count }}"), "2");
         set(json!(true), "true");
@@ -206,27 +206,27 @@ mod tests {
     #[test]
     fn counting_takes_a_number_also_out_of_a_text() {
         let by = |value: Value| json!({"field": "run.x", "value": value, "operation": "increase"});
-        puts(by(json!("{{ run.text }}")), variable(), FieldOperation::Increase, json!(3));
-        puts(by(json!("{{ run.text }}.5")), variable(), FieldOperation::Increase, json!(3.5));
-        assert_eq!(failure(&entered(by(json!("{{ run.paid }}")))), "invalid_value");
-        assert_eq!(failure(&entered(by(json!("{{ run.nothing }}")))), "invalid_value");
-        assert_eq!(failure(&entered(by(json!("{{ run.text }}x")))), "invalid_value");
+        puts(&by(json!("{{ run.text }}")), variable(), FieldOperation::Increase, json!(3));
+        puts(&by(json!("{{ run.text }}.5")), variable(), FieldOperation::Increase, json!(3.5));
+        assert_eq!(failure(&entered(&by(json!("{{ run.paid }}")))), "invalid_value");
+        assert_eq!(failure(&entered(&by(json!("{{ run.nothing }}")))), "invalid_value");
+        assert_eq!(failure(&entered(&by(json!("{{ run.text }}x")))), "invalid_value");
     }
 
     #[test]
     fn a_value_and_an_operation_have_to_go_together() {
-        let fault = |form: Value| faults(&steps(form)).into_iter().map(|(code, _)| code).collect::<Vec<_>>();
-        assert_eq!(fault(json!({"field": "run.x", "value": 1, "operation": "clear"})), ["invalid_form"]);
-        assert_eq!(fault(json!({"field": "run.x"})), ["missing_member"]);
-        assert_eq!(fault(json!({"field": "run.x", "value": "many", "operation": "decrease"})), ["invalid_form"]);
-        assert_eq!(fault(json!({"field": "run.x", "value": [1], "operation": "increase"})), ["invalid_form"]);
-        assert_eq!(fault(json!({"field": "run.x", "value": "{{ run.x }}", "operation": "increase"})), [""; 0]);
-        assert_eq!(refused(&steps(json!({"field": "run.a b", "value": 1}))).len(), 1);
+        let fault = |form: &Value| faults(&steps(form)).into_iter().map(|(code, _)| code).collect::<Vec<_>>();
+        assert_eq!(fault(&json!({"field": "run.x", "value": 1, "operation": "clear"})), ["invalid_form"]);
+        assert_eq!(fault(&json!({"field": "run.x"})), ["missing_member"]);
+        assert_eq!(fault(&json!({"field": "run.x", "value": "many", "operation": "decrease"})), ["invalid_form"]);
+        assert_eq!(fault(&json!({"field": "run.x", "value": [1], "operation": "increase"})), ["invalid_form"]);
+        assert_eq!(fault(&json!({"field": "run.x", "value": "{{ run.x }}", "operation": "increase"})), [""; 0]);
+        assert_eq!(refused(&steps(&json!({"field": "run.a b", "value": 1}))).len(), 1);
     }
 
     #[test]
     fn the_place_and_the_templates_are_named() {
-        let told = mentioned(&steps(json!({"field": "run.x", "value": "{{ run.y }}"}))).join("\n");
+        let told = mentioned(&steps(&json!({"field": "run.x", "value": "{{ run.y }}"}))).join("\n");
         assert!(told.contains("setField.field: Put { target: Variable(\"x\"), operation: Set"), "{told}");
         assert!(told.contains("setField.value: Values("), "{told}");
     }

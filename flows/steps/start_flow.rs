@@ -57,6 +57,12 @@ impl FlowRef {
         }
     }
 
+    /// The names of the variables.
+    pub(super) fn given(&self) -> impl Iterator<Item = &str> {
+        let variables = if let Self::With(with) = self { Some(&with.variables.0) } else { None };
+        variables.into_iter().flat_map(|variables| variables.keys()).map(String::as_str)
+    }
+
     /// The variables with their templates filled in.
     pub(super) fn variables(&self, scene: &Scene<'_>) -> Result<Map<String, Value>, Next> {
         match self {
@@ -84,7 +90,7 @@ mod tests {
     use super::super::given::{Given, failure, mentioned, refused, to};
     use super::*;
 
-    fn started(form: Value) -> Turn {
+    fn started(form: &Value) -> Turn {
         let words = json!({"run": {"count": 2, "plan": "free"}});
         Given { words, ..Given::default() }.enter(&json!({"here": {"startFlow": form}, "below": {"end": {}}}))
     }
@@ -92,8 +98,8 @@ mod tests {
     #[test]
     fn a_flow_is_started_and_this_one_goes_on() {
         let effects = vec![Effect::StartFlow { flow: "Survey".to_owned(), variables: Map::new() }];
-        assert_eq!(started(json!("Survey")), Turn { effects: effects.clone(), next: to("below") });
-        assert_eq!(started(json!({"flow": "Survey"})), Turn { effects, next: to("below") });
+        assert_eq!(started(&json!("Survey")), Turn { effects: effects.clone(), next: to("below") });
+        assert_eq!(started(&json!({"flow": "Survey"})), Turn { effects, next: to("below") });
     }
 
     #[test]
@@ -102,25 +108,25 @@ mod tests {
             json!({"flow": "Survey", "variables": {"n": "{{ run.count }}", "p": "is {{ run.plan }}", "t": true}});
         let variables = json!({"n": 2, "p": "is free", "t": true});
         let variables = variables.as_object().expect("an object").clone();
-        assert_eq!(started(form).effects, [Effect::StartFlow { flow: "Survey".to_owned(), variables }]);
+        assert_eq!(started(&form).effects, [Effect::StartFlow { flow: "Survey".to_owned(), variables }]);
         assert_eq!(
-            failure(&started(json!({"flow": "S", "variables": {"n": "{{ run.plan + 1 }}"}}))),
+            failure(&started(&json!({"flow": "S", "variables": {"n": "{{ run.plan + 1 }}"}}))),
             "template_failed"
         );
     }
 
     #[test]
     fn the_flow_and_the_values_are_named() {
-        let steps = |form: Value| json!({"here": {"startFlow": form}});
-        assert_eq!(mentioned(&steps(json!("Survey"))), [r#"steps.here.startFlow: Flow("Survey")"#]);
-        let with = steps(json!({"flow": "Survey", "variables": {"n": "x"}}));
+        let steps = |form: &Value| json!({"here": {"startFlow": form}});
+        assert_eq!(mentioned(&steps(&json!("Survey"))), [r#"steps.here.startFlow: Flow("Survey")"#]);
+        let with = steps(&json!({"flow": "Survey", "variables": {"n": "x"}}));
         let expected = [
             r#"steps.here.startFlow.flow: Flow("Survey")"#,
             r#"steps.here.startFlow.variables.n: Values(String("x"))"#,
         ];
         assert_eq!(mentioned(&with), expected);
         for wrong in [json!(""), json!({"flow": ""}), json!({}), json!({"flow": "x", "vars": {}}), json!(["x"])] {
-            assert_eq!(refused(&steps(wrong.clone())).len(), 1, "{wrong}");
+            assert_eq!(refused(&steps(&wrong)).len(), 1, "{wrong}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Act, Here, filled};
 use crate::finding::{Code, member};
 use crate::mentions::{Mention, Mentions};
-use crate::terms::StepName;
+use crate::terms::{RESERVED, StepName};
 use crate::turn::{Next, Scene, Turn};
 
 /// Fills a text in and goes on at the step of the case that is the same, without regard to case, accents and repeated blanks.
@@ -21,7 +21,7 @@ pub struct Switch {
     #[schemars(length(min = 1, max = 10_000))]
     on: String,
     /// For each text, the step to go on at. The empty text is the case of an unknown value.
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 100, "propertyNames" = {"maxLength": 255}))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 100, "propertyNames" = {"maxLength": 255, "not": {"enum": RESERVED}}))]
     cases: BTreeMap<String, StepName>,
     /// Where to go on when no case fits; without it, at the step that follows.
     otherwise: Option<StepName>,
@@ -68,23 +68,23 @@ mod tests {
         json!({"here": {"switch": switch}, "below": {"end": {}}})
     }
 
-    fn on(plan: Value, otherwise: bool) -> Turn {
+    fn on(plan: &Value, otherwise: bool) -> Turn {
         let words = json!({"run": {"plan": plan}});
         Given { words, ..Given::default() }.enter(&steps(otherwise))
     }
 
     #[test]
     fn the_case_that_is_the_same_decides_without_regard_to_case_and_accents() {
-        assert_eq!(on(json!(" GOLD "), true), only(to("a")));
-        assert_eq!(on(json!("cafe au lait"), true), only(to("b")));
-        assert_eq!(on(json!(2), true), only(to("c")));
+        assert_eq!(on(&json!(" GOLD "), true), only(to("a")));
+        assert_eq!(on(&json!("cafe au lait"), true), only(to("b")));
+        assert_eq!(on(&json!(2), true), only(to("c")));
     }
 
     #[test]
     fn what_fits_no_case_goes_on_otherwise_or_below() {
-        assert_eq!(on(json!("silver"), true), only(to("d")));
-        assert_eq!(on(json!("golden"), false), only(to("below")));
-        assert_eq!(on(Value::Null, false), only(to("below")));
+        assert_eq!(on(&json!("silver"), true), only(to("d")));
+        assert_eq!(on(&json!("golden"), false), only(to("below")));
+        assert_eq!(on(&Value::Null, false), only(to("below")));
     }
 
     #[test]

@@ -10,24 +10,36 @@ use minijinja::{Environment, Error, State, Value, filters};
 
 use crate::times::zone;
 
+/// A filter as templates may use it: with so many arguments, or with these by name.
+pub(super) struct Form {
+    pub(super) name: &'static str,
+    pub(super) least: usize,
+    pub(super) most: usize,
+    pub(super) named: &'static [&'static str],
+}
+
+const fn form(name: &'static str, least: usize, most: usize, named: &'static [&'static str]) -> Form {
+    Form { name, least, most, named }
+}
+
 /// The filters that a template may use.
-pub(super) const FILTERS: &[&str] = &[
-    "abs",
-    "capitalize",
-    "date",
-    "default",
-    "first",
-    "float",
-    "int",
-    "join",
-    "last",
-    "length",
-    "lower",
-    "replace",
-    "round",
-    "title",
-    "trim",
-    "upper",
+pub(super) const FILTERS: &[Form] = &[
+    form("abs", 0, 0, &[]),
+    form("capitalize", 0, 0, &[]),
+    form("date", 0, 2, &[]),
+    form("default", 0, 2, &[]),
+    form("first", 0, 0, &[]),
+    form("float", 0, 1, &["default"]),
+    form("int", 0, 1, &["default"]),
+    form("join", 0, 1, &[]),
+    form("last", 0, 0, &[]),
+    form("length", 0, 0, &[]),
+    form("lower", 0, 0, &[]),
+    form("replace", 2, 2, &[]),
+    form("round", 0, 2, &["precision", "method"]),
+    form("title", 0, 0, &[]),
+    form("trim", 0, 0, &[]),
+    form("upper", 0, 0, &[]),
 ];
 
 /// The tests that a template may use, after `is`.
@@ -53,11 +65,25 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("date", date);
     environment.add_filter("abs", |value: Value| if is_unknown(&value) { Ok(value) } else { filters::abs(value) });
     environment.add_filter("round", round);
+    environment.add_filter("int", int);
+    environment.add_filter("float", float);
     environment.add_filter("lower", |value: Value| looks(value, str::to_lowercase));
     environment.add_filter("upper", |value: Value| looks(value, str::to_uppercase));
     environment.add_filter("trim", |value: Value| looks(value, |text| text.trim().to_owned()));
     environment.add_filter("title", |value: Value| looks(value, |text| filters::title(text.into())));
     environment.add_filter("capitalize", |value: Value| looks(value, capitalized));
+}
+
+/// As everywhere with Jinja, what is no number is 0 unless another default is given: a customer may have typed anything.
+fn int(state: &State, value: &Value, default: Option<Value>, named: Kwargs) -> Result<Value, Error> {
+    let default = default.or_else(|| (!named.has("default")).then(|| Value::from(0)));
+    filters::int(state, value, default, None, named)
+}
+
+/// As [`int`].
+fn float(state: &State, value: &Value, default: Option<Value>, named: Kwargs) -> Result<Value, Error> {
+    let default = default.or_else(|| (!named.has("default")).then(|| Value::from(0)));
+    filters::float(state, value, default, named)
 }
 
 /// Changes how a value looks as a text.

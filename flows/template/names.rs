@@ -7,7 +7,7 @@ use minijinja::machinery::ast::{CallArg, Expr, Filter, Spanned, Stmt};
 use minijinja::value::ValueKind;
 
 use super::error::TemplateError;
-use super::filters::{self, FILTERS, TESTS};
+use super::filters::{self, FILTERS, Form, TESTS};
 
 /// Something that a template reads, from its root on: `contact`, `customField`, `Shoe size`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,8 +172,10 @@ impl<'t> Reading<'t> {
                 if !TESTS.contains(&test.name) {
                     return Err(TemplateError::unknown(line, "test", test.name, TESTS));
                 }
-                self.expression(&test.expr)?;
-                self.arguments(&test.args)
+                if !test.args.is_empty() {
+                    return Err(TemplateError::at(line, &format!("the test {} takes no arguments", test.name)));
+                }
+                self.expression(&test.expr)
             }
             Expr::Call(call) => Err(no_calls(usize::from(call.span().start_line))),
             Expr::List(list) => list.items.iter().try_for_each(|item| self.expression(item)),
@@ -184,14 +186,13 @@ impl<'t> Reading<'t> {
 
     fn filter(&mut self, filter: &Spanned<Filter<'t>>) -> Checked {
         let line = usize::from(filter.span().start_line);
-        if !FILTERS.contains(&filter.name) {
-            return Err(TemplateError::unknown(line, "filter", filter.name, FILTERS));
-        }
-        if let ("date", Some(CallArg::Pos(Expr::Const(format)))) = (filter.name, filter.args.first())
-            && !format.value.as_str().is_some_and(filters::is_date_format)
-        {
-            let message = "the first argument of the filter date is not a pattern for dates";
-            return Err(TemplateError::at(line, message).hint("for example date('%d.%m.%Y') or date('%H:%M')"));
+        let Some(form) = FILTERS.iter().find(|form| form.name == filter.name) else {
+            let names: Vec<&str> = FILTERS.iter().map(|form| form.name).collect();
+            return Err(TemplateError::unknown(line, "filter", filter.name, &names));
+        };
+        check_arguments(line, form, &filter.args)?;
+        if form.name == "date" {
+            check_date(line, &filter.args)?;
         }
         self.optional(filter.expr.as_ref())?;
         self.arguments(&filter.args)
@@ -239,6 +240,44 @@ impl<'t> Reading<'t> {
             }
         }
     }
+}
+
+/// Whether a filter is given what it takes: with other arguments it would fail each time.
+fn check_arguments(line: usize, form: &Form, arguments: &[CallArg<'_>]) -> Checked {
+    let places = arguments.iter().filter(|argument| matches!(argument, CallArg::Pos(_))).count();
+    let is_known = |argument: &CallArg<'_>| match argument {
+        CallArg::Pos(_) => true,
+        CallArg::Kwarg(name, _) => form.named.contains(name),
+        CallArg::PosSplat(_) | CallArg::KwargSplat(_) => false,
+    };
+    if (form.least..=form.most).contains(&places) && arguments.iter().all(is_known) {
+        return Ok(());
+    }
+    let count = match (form.least, form.most) {
+        (_, 0) => "no arguments".to_owned(),
+        (least, most) if least == most => format!("{most} arguments"),
+        (least, most) => format!("{least} to {most} arguments"),
+    };
+    let named = if form.named.is_empty() { String::new() } else { format!(", by name {}", form.named.join(", ")) };
+    Err(TemplateError::at(line, &format!("the filter {} takes {count}{named}", form.name)))
+}
+
+/// Whether the pattern and the time zone of the filter `date` are ones, where they are written out.
+fn check_date(line: usize, arguments: &[CallArg<'_>]) -> Checked {
+    let mut written = arguments.iter().map(|argument| match argument {
+        CallArg::Pos(Expr::Const(value)) => Some(value.value.clone()),
+        _ => None,
+    });
+    let (pattern, zone) = (written.next().flatten(), written.next().flatten());
+    if pattern.is_some_and(|pattern| !pattern.as_str().is_some_and(filters::is_date_format)) {
+        let message = "the first argument of the filter date is not a pattern for dates";
+        return Err(TemplateError::at(line, message).hint("for example date('%d.%m.%Y') or date('%H:%M')"));
+    }
+    if zone.is_some_and(|zone| zone.as_str().and_then(crate::times::zone).is_none()) {
+        let message = "the second argument of the filter date is not a time zone";
+        return Err(TemplateError::at(line, message).hint("write a name such as Europe/Berlin or UTC"));
+    }
+    Ok(())
 }
 
 fn no_calls(line: usize) -> TemplateError {

@@ -59,8 +59,8 @@ fn what_a_customer_wrote_is_neither_escaped_nor_filled_in_again() {
 
 #[test]
 fn every_filter_lets_an_unknown_value_pass() {
-    for filter in filters::FILTERS {
-        let arguments = if *filter == "replace" { "('a', 'b')" } else { "" };
+    for filter in filters::FILTERS.iter().map(|form| form.name) {
+        let arguments = if filter == "replace" { "('a', 'b')" } else { "" };
         for unknown in ["run.nothing", "contact.customField.nothing", "run.empty"] {
             let text = format!("[{{{{ {unknown} | {filter}{arguments} }}}}]");
             assert!(["[]", "[0]"].contains(&filled(&text).as_str()), "{text}: {}", filled(&text));
@@ -78,7 +78,10 @@ fn every_test_can_be_asked() {
         let text = format!("{{{{ {value} is {test} }}}}");
         assert!(["true", "false"].contains(&filled(&text).as_str()), "{text}");
     }
-    assert_eq!(filled("{{ run.nothing is undefined }} {{ run.empty is defined }} {{ run.count is even }}"), "true false true");
+    assert_eq!(
+        filled("{{ run.nothing is undefined }} {{ run.empty is defined }} {{ run.count is even }}"),
+        "true false true"
+    );
 }
 
 #[test]
@@ -89,7 +92,10 @@ fn every_filter_does_its_work() {
         ("{{ 'Ana' | lower }} {{ 'Ana' | upper }}", "ana ANA"),
         ("{{ [3, 4] | first }} {{ [3, 4] | last }}", "3 4"),
         ("{{ '4' | int + 1 }} {{ '4.5' | float + 1 }}", "5 5.5"),
-        ("{{ 'x' | int(0) }}", "0"),
+        (
+            "{{ 'x' | int }} {{ 'x' | int(7) }} {{ 'x' | int(default=7) }} {{ 'x' | float }} {{ 'x' | float(0.5) }}",
+            "0 7 7 0 0.5",
+        ),
         ("{{ 3.14159 | round(2) }} {{ 2.6 | round }}", "3.14 3"),
         ("{{ 'a-b' | replace('-', '+') }}[{{ ' a ' | trim }}]", "a+b[a]"),
     ] {
@@ -167,6 +173,28 @@ fn what_is_no_template_is_told_with_its_line_and_the_way_out() {
     assert_eq!(filter.candidates[0].id, "upper");
     assert_eq!(refused("{{ run.x is definedd }}").candidates[0].id, "defined");
     assert!(refused(&"x".repeat(MAX_TEMPLATE_CHARS + 1)).message.contains("10000"));
+}
+
+#[test]
+fn filters_and_tests_are_given_what_they_take() {
+    for text in [
+        "{{ run.a | upper(1) }}",
+        "{{ run.a | replace('a') }}",
+        "{{ run.a | replace('a', 'b', 1) }}",
+        "{{ run.a | int(base=2) }}",
+        "{{ run.a | round(*run.b) }}",
+        "{{ run.a | default(**run.b) }}",
+        "{{ run.a is defined(1) }}",
+    ] {
+        assert!(refused(text).message.contains(" takes "), "{text}");
+    }
+    assert_eq!(
+        refused("{{ run.a | trim('x') }}").message,
+        "line 1 of the template: the filter trim takes no arguments"
+    );
+    let date = |arguments: &str| variables(&format!("{{{{ run.a | date({arguments}) }}}}")).is_ok();
+    assert!(date("'%H:%M', 'Europe/Berlin'") && date("run.b, run.c"));
+    assert!(!date("'%H:%M', 'Europe/Berln'") && !date("5") && !date("'%H:%M', 5"));
 }
 
 #[test]
@@ -257,7 +285,7 @@ fn errors_do_not_quote_what_the_template_was_filled_with() {
             assert!(!format!("{error:?}").contains("sesame"), "{text}: {error:?}");
         }
     }
-    assert!(render("{{ lastInput | int }}", &secret).is_err());
+    assert!(render("{{ lastInput | round }}", &secret).is_err());
 }
 
 mod properties {

@@ -78,9 +78,6 @@ impl Report<'_> {
 
     /// A value that is changed.
     pub(super) fn put(&mut self, path: &str, target: &Target, operation: FieldOperation, given: Given<'_>) {
-        if let Given::Value(value) = given {
-            self.values(path, value);
-        }
         let Some(takes) = self.takes(path, target) else { return };
         if !takes.has(operation) {
             let message = format!("values of this type cannot be changed with {}", name(operation));
