@@ -1,4 +1,4 @@
-//! Every kind of step, one file each. To add one: its file, its `mod` line, and its line in [`KINDS`].
+//! Every kind of step, one file each. To add one: its file, its `mod` line, and its line in `KINDS`.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Texts with places to fill in, `Hi {{ contact.firstName | default('there') }}!`, by an engine that can reach nothing but the words
 //! it is given.
 //!
-//! A template has no functions, no includes and no macros, and the filters that [`mod@filters`] lists. What it does costs fuel, and
+//! A template has no functions, no includes and no macros, and only filters that cannot do harm. What it does costs fuel, and
 //! what it writes has a limit, so that no template holds a run up. A name that leads nowhere is found by [`variables`] when a flow is
 //! checked; a known name without a value writes nothing, and `default` works on it.
 

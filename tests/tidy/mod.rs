@@ -188,10 +188,11 @@ fn names_keep_their_origin() {
 }
 
 #[test]
-fn aggregates_and_projections_know_no_clock_and_draw_no_lots() {
+fn aggregates_flows_and_projections_know_no_clock_and_draw_no_lots() {
     let bad = [
         ("aggregates/a.rs", "let a = jiff::Timestamp::now();\n", &[1][..]),
         ("projections/a.rs", "let a = 1;\nlet b = Uuid::now_v7();\nlet c = rand::random();\n", &[2, 3]),
+        ("flows/a.rs", "let a = ZonedDateTime::now();\nlet b = TimeZone::system();\n", &[1, 2]),
     ];
     let good = [
         ("src/a.rs", "let a = Uuid::now_v7();"),

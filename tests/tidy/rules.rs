@@ -94,7 +94,7 @@ pub fn glob_reexports(source: &Source) -> Vec<usize> {
 
 /// Clocks and dice in the pure rooms; tests may measure.
 pub fn clock_and_chance(source: &Source) -> Vec<usize> {
-    if !source.is_rust() || source.is_test || !source.is_in(&["aggregates/", "projections/"]) {
+    if !source.is_rust() || source.is_test || !source.is_in(&["aggregates/", "flows/", "projections/"]) {
         return Vec::new();
     }
     let impure = [
@@ -103,6 +103,8 @@ pub fn clock_and_chance(source: &Source) -> Vec<usize> {
         "Instant::now",
         "Timestamp::now",
         "Zoned::now",
+        "ZonedDateTime::now",
+        "TimeZone::system",
         "rand::",
         "Uuid::now_v7",
         "Uuid::new_v4",
