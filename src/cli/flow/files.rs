@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_file_is_named_after_its_flow() {
-        for (flow, file) in [("Welcome", "welcome.yaml"), ("Chào mừng! (2)", "chao-mung-2.yaml"), ("🎂", "flow.yaml")] {
+        for (flow, file) in [("Welcome", "welcome.yaml"), ("Chào mừng! (2)", "chao-mung-2.yaml"), ("🎂", "flow.yaml")]
+        {
             assert_eq!(file_name(flow), file);
         }
     }

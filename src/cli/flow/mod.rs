@@ -36,8 +36,7 @@ struct Listed {
 impl Workspace<'_> {
     async fn call(&self, name: &str, arguments: Value) -> Result<Value, Problem> {
         let Value::Object(arguments) = arguments else { return Err(Problem::internal(&"arguments are an object")) };
-        let command =
-            ControlCommand::Call { workspace: self.workspace.clone(), name: name.to_owned(), arguments };
+        let command = ControlCommand::Call { workspace: self.workspace.clone(), name: name.to_owned(), arguments };
         control(self.options, command, Progress::Bar).await
     }
 
@@ -233,6 +232,6 @@ async fn simulate(workspace: &Workspace<'_>, arguments: &SimulateArguments) -> R
         call.insert("replies".to_owned(), json!(arguments.replies));
     }
     let answer = workspace.call("simulate_flow", Value::Object(call)).await?;
-    let good = answer["status"] != "failed";
+    let good = !["failed", "invalid"].iter().any(|bad| answer["status"] == *bad);
     Ok((good, vec![answer]))
 }
