@@ -143,7 +143,10 @@ impl Simulated {
 
 impl SimulateFlow {
     /// The document with its flow (none of its own: a nil id), or what is wrong with it.
-    async fn written(&self, context: &mut ReadContext) -> Result<Result<(FlowId, u32, Value), Vec<FindingView>>, Problem> {
+    async fn written(
+        &self,
+        context: &mut ReadContext,
+    ) -> Result<Result<(FlowId, u32, Value), Vec<FindingView>>, Problem> {
         match &self.flow_id {
             Some(flow) if self.document.is_missing() => {
                 let row = unique_noun::in_tables::<Flow>(context, &flow.0, "flowId").await?;
@@ -161,7 +164,12 @@ impl SimulateFlow {
     }
 
     /// The contact, as it is known or made up.
-    async fn person(&self, context: &mut ReadContext, stage: &mut Stage, document: &Document) -> Result<Person, Problem> {
+    async fn person(
+        &self,
+        context: &mut ReadContext,
+        stage: &mut Stage,
+        document: &Document,
+    ) -> Result<Person, Problem> {
         match (&self.contact_id, &self.contact) {
             (Some(_), Some(_)) => Err(Problem::invalid("contact", "give either contactId or contact")),
             (Some(reference), None) => {
@@ -201,7 +209,12 @@ fn place(channel: Option<Channel>) -> Place {
 }
 
 impl MadeUpContact {
-    async fn person(&self, context: &mut ReadContext, stage: &mut Stage, document: &Document) -> Result<Person, Problem> {
+    async fn person(
+        &self,
+        context: &mut ReadContext,
+        stage: &mut Stage,
+        document: &Document,
+    ) -> Result<Person, Problem> {
         let inside = |problem: Problem| {
             let field = problem.field.clone().unwrap_or_default();
             problem.field(format!("contact.{field}"))
@@ -222,7 +235,9 @@ impl MadeUpContact {
         };
         for name in self.tags.iter().flatten() {
             let (connection, workspace) = context.rows();
-            if let Some(tag) = projections::near_miss::find::<projections::tags::Tag>(connection, workspace, &name.0).await? {
+            if let Some(tag) =
+                projections::near_miss::find::<projections::tags::Tag>(connection, workspace, &name.0).await?
+            {
                 stage.add_tag(tag.id, &tag.name);
             }
             facts.tags.push(stage.tag_or_made_up(&name.0));

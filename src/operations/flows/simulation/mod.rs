@@ -11,7 +11,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aggregates::conversation::{self, InboundMessage};
-use aggregates::flow_run::{Cause, Command, Event, FlowRun, Pause, Reason, RunInput, RunStart, Status, Variables, Waker};
+use aggregates::flow_run::{
+    Cause, Command, Event, FlowRun, Pause, Reason, RunInput, RunStart, Status, Variables, Waker,
+};
 use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId, MessageId};
 use aggregates::{Personal, Root};
 use flows::document::Document;
@@ -316,7 +318,9 @@ impl Simulation {
         }
         let Some(until) = pause.until else {
             self.reason = Some(match &pause.reason {
-                Reason::Event { event } => format!("{event} does not happen in a simulation, and the step has no timeout"),
+                Reason::Event { event } => {
+                    format!("{event} does not happen in a simulation, and the step has no timeout")
+                }
                 _ => "the contact stays silent, and the step has no timeout".to_owned(),
             });
             return false;

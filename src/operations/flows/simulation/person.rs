@@ -159,7 +159,9 @@ impl Person {
                 let attributes = &mut self.around.facts.attributes;
                 attributes.merge(&set);
                 attributes.clear(&clear);
-                if let (Attribute::Timezone, Some(zone)) = (attribute, attributes.timezone.as_ref().and_then(Personal::known)) {
+                if let (Attribute::Timezone, Some(zone)) =
+                    (attribute, attributes.timezone.as_ref().and_then(Personal::known))
+                {
                     self.around.timezone.clone_from(zone);
                 }
                 let now = attributes.get(attribute).and_then(Personal::known).cloned().map(Value::String);

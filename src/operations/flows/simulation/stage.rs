@@ -171,7 +171,8 @@ impl Stage {
             }
         }
         for reference in &named.fields {
-            if let Some(field) = near_miss::find::<custom_fields::CustomField>(connection, workspace, reference).await? {
+            if let Some(field) = near_miss::find::<custom_fields::CustomField>(connection, workspace, reference).await?
+            {
                 self.add_field(field.id, &field.name, field.field_type);
             }
         }

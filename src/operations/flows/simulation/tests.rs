@@ -183,13 +183,21 @@ fn flows_are_called_and_return_and_others_are_only_told_of() {
         }),
         &json!({"variables": {"name": ""}}),
     );
-    let called = document("Other", &json!({"hi": {"send": {"text": "Hi {{ run.name }}"}}}), &json!({"variables": {"name": "x"}}));
+    let called = document(
+        "Other",
+        &json!({"hi": {"send": {"text": "Hi {{ run.name }}"}}}),
+        &json!({"variables": {"name": "x"}}),
+    );
     stage.add_flow(flow(2), "Other", 3, called);
     let ended = tried(stage, somebody(), &[]);
     assert_eq!(told(&ended, "sent"), ["Hi Ana", "Back, Ana"]);
     assert_eq!(
         told(&ended, "flow"),
-        ["starts the flow Other beside this one, which is not simulated", "goes into the flow Other", "comes back to the flow Try"]
+        [
+            "starts the flow Other beside this one, which is not simulated",
+            "goes into the flow Other",
+            "comes back to the flow Try"
+        ]
     );
     let alone = stage_of_one("call", &json!({"callFlow": "Nowhere"}));
     let ended = tried(alone, somebody(), &[]);
@@ -234,7 +242,10 @@ fn a_conversation_that_somebody_has_taken_over_stops_the_flow_unless_it_says_oth
     }
     let steps = json!({"ask": {"handoff": {"note": "cake"}}});
     let ended = tried(stage(&steps, &json!({})), somebody(), &[]);
-    assert_eq!((ended.status, told(&ended, "conversation")), (Status::Completed, vec!["is handed to a person: cake".to_owned()]));
+    assert_eq!(
+        (ended.status, told(&ended, "conversation")),
+        (Status::Completed, vec!["is handed to a person: cake".to_owned()])
+    );
     assert_eq!(ended.words["conversation"]["owner"], "human");
 }
 
