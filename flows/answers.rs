@@ -51,7 +51,7 @@ impl Answer {
             Self::Email => parse_email(text).map(Value::from),
             Self::Phone => phone(text),
             Self::Number => number(text),
-            Self::Integer => number(text).filter(|number| number.is_i64()),
+            Self::Integer => number(text).filter(Value::is_i64),
             Self::Date => stored(FieldType::Date, text).or_else(|| dotted_date(text)),
             Self::Time => time(text),
             Self::Url => stored(FieldType::Url, text).or_else(|| bare_url(text)),

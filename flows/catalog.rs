@@ -60,24 +60,24 @@ impl Catalog {
     /// Makes a tag known.
     pub fn add_tag(&mut self, id: TagId, name: &str) {
         self.nouns.add_tag(id, name);
-        self.add(Noun::Tag, id.to_string(), name, None);
+        self.add(Noun::Tag, &id.to_string(), name, None);
     }
 
     /// Makes a custom field known.
     pub fn add_field(&mut self, id: FieldId, name: &str, field_type: FieldType) {
         self.nouns.add_field(id, name, field_type);
-        self.add(Noun::Field, id.to_string(), name, Some(field_type));
+        self.add(Noun::Field, &id.to_string(), name, Some(field_type));
     }
 
     /// Makes a bot field known.
     pub fn add_bot_field(&mut self, id: BotFieldId, name: &str, field_type: FieldType) {
-        self.add(Noun::BotField, id.to_string(), name, Some(field_type));
+        self.add(Noun::BotField, &id.to_string(), name, Some(field_type));
     }
 
     /// Makes a flow known.
     pub fn add_flow(&mut self, id: FlowId, name: &str) {
         self.nouns.add_flow(id, name);
-        self.add(Noun::Flow, id.to_string(), name, None);
+        self.add(Noun::Flow, &id.to_string(), name, None);
     }
 
     /// Says what may have been meant by a reference that leads nowhere; without it, known names that are close.
@@ -92,11 +92,11 @@ impl Catalog {
         self.nouns.clone()
     }
 
-    fn add(&mut self, noun: Noun, id: String, name: &str, field_type: Option<FieldType>) {
-        for key in [id.clone(), fold(name)] {
+    fn add(&mut self, noun: Noun, id: &str, name: &str, field_type: Option<FieldType>) {
+        for key in [id.to_owned(), fold(name)] {
             let there = self.things.entry((noun, key)).or_default();
             if !there.iter().any(|known| known.id == id) {
-                there.push(Thing { id: id.clone(), name: name.to_owned(), field_type });
+                there.push(Thing { id: id.to_owned(), name: name.to_owned(), field_type });
             }
         }
     }

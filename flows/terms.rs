@@ -171,11 +171,15 @@ fn level(generator: &mut SchemaGenerator, depth: usize) -> Schema {
     }
     let deeper = level(generator, depth + 1);
     generator.definitions_mut().insert(name(depth + 1), deeper.into());
-    json_schema!({
-        "description": "Any value; objects nested at most 3 deep.",
+    let mut schema = json_schema!({
         "type": ["string", "number", "boolean", "null", "array", "object"],
         "items": items,
         "propertyNames": {"not": {"enum": RESERVED}},
         "additionalProperties": {"$ref": format!("#/$defs/{}", name(depth + 1))}
-    })
+    });
+    if depth == 0 {
+        let description = format!("Any value; objects nested at most {MAX_VALUE_DEPTH} deep.");
+        schema.insert("description".to_owned(), description.into());
+    }
+    schema
 }

@@ -137,3 +137,29 @@ async fn a_program_that_dies_at_every_boundary_does_everything_once() {
     }
     assert!(deaths >= 20, "only {deaths} boundaries");
 }
+
+/// A flow that an event starts and that is over at once: nothing but the run's id tells that it was there.
+async fn noted(mut death: Death) -> (usize, usize, u64, u64) {
+    let program = Program::start().await;
+    let start = json!({"start": [{"event": "tagApplied"}], "policy": {"reentry": "restart"}});
+    publish(&program, flow("Note", &json!({"note": {"note": "tagged"}}), &start)).await;
+    let visitor = program.visitor("Ana").await;
+    says(&visitor, "1", "Hello").await;
+    let first = program.head().await;
+    program.done("add_contact_tags", json!({"contactId": reference(&visitor), "tags": ["a"]})).await;
+    let (program, visitor) = settle(program, visitor, &mut death).await;
+    let runs = program.done("list_flow_runs", json!({"flowId": "Note"})).await;
+    let notes = program.done("list_contact_notes", json!({"contactId": reference(&visitor)})).await;
+    let count = |list: &Value| list["items"].as_array().map_or(0, Vec::len);
+    (count(&runs), count(&notes), first, program.head().await)
+}
+
+#[tokio::test]
+async fn an_event_starts_a_flow_once_however_often_it_is_seen() {
+    let (runs, notes, first, last) = noted(None).await;
+    assert_eq!((runs, notes), (1, 1));
+    for position in first + 1..=last {
+        let (runs, notes, _, end) = noted(Some(position)).await;
+        assert_eq!((runs, notes, end), (1, 1, last), "after a death at {position}");
+    }
+}

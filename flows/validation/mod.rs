@@ -157,12 +157,8 @@ impl<'d> Report<'d> {
     fn step(&mut self, path: &str, step: &str) {
         if !self.steps.contains(&step) {
             let finding = Finding::new(Code::MissingTarget, path, format!("there is no step {step}"));
-            let candidates = near(step, self.steps.iter().copied());
-            let hint = match candidates.is_empty() {
-                true => "add the step, or go on at another one".to_owned(),
-                false => format!("did you mean {}?", candidates[0].id),
-            };
-            self.error(finding.hint(hint).candidates(candidates));
+            let finding = finding.candidates(near(step, self.steps.iter().copied()));
+            self.error(finding.hint("add the step, or go on at another one"));
         }
     }
 

@@ -70,7 +70,7 @@ impl Report<'_> {
     pub(super) fn read(&mut self, path: &str, target: &Target, types: &[FieldType]) {
         let Some(takes) = self.takes(path, target) else { return };
         if takes.field_type().is_some_and(|field_type| !types.contains(&field_type)) {
-            let names: Vec<&str> = types.iter().map(|field_type| field_type.into()).collect();
+            let names: Vec<&str> = types.iter().map(Into::into).collect();
             let message = format!("this place must hold values of the type {}", names.join(" or "));
             self.error(Finding::new(Code::WrongType, path, message));
         }

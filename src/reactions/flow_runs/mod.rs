@@ -1,7 +1,7 @@
 //! Runs of flows: what starts them, what they take in, how they go on from step to step, and what is left to do when they end.
 //!
-//! Every event of a run that leaves it standing before a step lets it go on, so that a run whose process was killed goes on when the
-//! events behind the checkpoint are seen again. What was done already is not done twice: a run refuses a step at which it does not
+//! A run goes on because of the event that started or resumed it, so that one whose process was killed goes on when the events behind the
+//! checkpoint are seen again. What was done already is not done twice: a run refuses a step at which it does not
 //! stand, a message or an event that it has handled, a timer that is not due; a run that an event starts has an id that follows from it.
 
 mod arrival;
@@ -92,23 +92,20 @@ impl FlowRuns {
         };
         let run = RunId(recorded.stream_id);
         match event {
-            FlowRunStarted(_)
-            | FlowRunStepEntered { next: Some(_), .. }
-            | FlowRunResumed { next: Some(_), .. }
-            | FlowRunCalled { .. }
-            | FlowRunReturned { .. } => self.go_on(run).await,
+            // From here it goes as far as it can. What follows has happened by then, or is seen again with this event after a kill.
+            FlowRunStarted(_) | FlowRunResumed { .. } => self.go_on(run).await,
             FlowRunWaiting { pause, .. } => {
                 if let (Reason::Event { event }, Some(awaited)) = (&pause.reason, &mut self.awaited) {
                     awaited.insert(event.clone());
                 }
                 Ok(())
             }
-            FlowRunCompleted { contact, flow } | FlowRunFailed { contact, flow, .. } => {
-                self.end(run, *flow, *contact).await
-            }
-            FlowRunCancelled { contact, flow, .. } => self.end(run, *flow, *contact).await,
+            FlowRunCompleted { contact, flow }
+            | FlowRunFailed { contact, flow, .. }
+            | FlowRunCancelled { contact, flow, .. } => self.end(run, *flow, *contact).await,
             FlowRunStepEntered { .. }
-            | FlowRunResumed { .. }
+            | FlowRunCalled { .. }
+            | FlowRunReturned { .. }
             | FlowRunQueued(_)
             | FlowRunVariablesSet { .. }
             | FlowRunInputReceived { .. } => Ok(()),

@@ -261,3 +261,26 @@ fn chance_is_the_same_every_time() {
     let drawn: BTreeSet<u64> = (0..100).map(|_| chance.draw()).collect();
     assert_eq!(drawn.len(), 100);
 }
+
+#[test]
+fn a_step_that_is_refused_has_not_happened_and_the_run_fails_there() {
+    let steps = json!({
+        "first": {"addTags": ["new"]},
+        "ask": {"send": {"text": "How are you?"}},
+        "bye": {"end": {}},
+    });
+    let mut blocked = somebody();
+    blocked.silence = Some(Silence::Blocked);
+    let ended = tried(stage(&steps, &json!({})), blocked, &[]);
+    assert_eq!((ended.status, ended.step.as_deref()), (Status::Failed, Some("ask")));
+    let last = ended.transcript.moments.last().map(|moment| (moment.step.as_str(), moment.kind));
+    assert_eq!(last, Some(("ask", "end")));
+    // What an answer was to be saved in is not there: the answer was heard, and nothing of the turn stays.
+    let steps = json!({
+        "ask": {"question": {"text": "How many?", "validate": "integer", "saveTo": "customField.gone"}},
+        "bye": {"end": {}},
+    });
+    let ended = tried(stage(&steps, &json!({})), somebody(), &["5"]);
+    assert_eq!((ended.status, ended.step.as_deref()), (Status::Failed, Some("ask")));
+    assert_eq!(told(&ended, "received"), ["5"]);
+}
