@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use aggregates::contact_attributes::Attribute;
 use aggregates::filter::{Condition, Filter, Key, Kind, Subject, Test, Tree};
-use aggregates::ids::WorkspaceId;
+use aggregates::ids::{FlowId, WorkspaceId};
 
 use crate::cell::Cell;
 use crate::cursor::Order;
@@ -110,8 +110,9 @@ impl Translation {
                 on(&truth(waiting), &test)
             }
             Subject::Blocked => on(&truth(Sql::new("v.blocked = 1")), &test),
-            // No flow runs: the field is not listed, so no filter holds it.
-            Subject::FlowState(_) => Sql::new("false"),
+            Subject::FlowState(flow) => {
+                self.among("flow_runs", "v.id", last_run(flow).append(on(&Sql::new("t.status"), &test)))
+            }
         }
     }
 
@@ -210,6 +211,10 @@ impl Translation {
                 let sql = of("select distinct t.contact as key from contact_tags t where t.workspace = ");
                 Some((2, sql.append(on(&Sql::new("t.tag"), &test))))
             }
+            Subject::FlowState(flow) => {
+                let sql = of("select t.contact as key from flow_runs t where t.workspace = ");
+                Some((3, sql.append(last_run(flow)).append(on(&Sql::new("t.status"), &test))))
+            }
             Subject::Unanswered if *test == Test::Among(vec![Key::Text("true".to_owned())]) => {
                 let sql = of("select distinct t.contact as key from conversations t where t.workspace = ");
                 Some((3, sql.push("t.waiting_since is not null")))
@@ -223,6 +228,14 @@ impl Translation {
             _ => None,
         }
     }
+}
+
+/// That the run `t` is its contact's last one of a flow, and what goes on with it.
+fn last_run(flow: FlowId) -> Sql {
+    let sql = Sql::new("t.flow = ")
+        .bind(&flow)
+        .push(" and not exists (select 1 from flow_runs n where n.workspace = t.workspace");
+    sql.push(" and n.contact = t.contact and n.flow = t.flow and n.first_position > t.first_position) and ")
 }
 
 const VALUE: &str = "t.comparable";

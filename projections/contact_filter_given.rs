@@ -9,7 +9,8 @@ use aggregates::contact_attributes::Attributes;
 use aggregates::conversation::{self, Owner};
 use aggregates::field_value::{FieldType, FieldValue};
 use aggregates::filter::{ConversationFacts, FIELDS, Facts, Kind, NamedTag, Nouns, Operator, Place};
-use aggregates::ids::{AccountId, FieldId, TagId, WorkspaceId};
+use aggregates::flow_run::Status;
+use aggregates::ids::{AccountId, FieldId, FlowId, TagId, WorkspaceId};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
@@ -48,6 +49,9 @@ const MAILS: [&str; 6] =
     ["ana@example.com", "Ana@Example.com", "a_b@example.com", "axb@example.com", "jörg@bücher.example", "o'neil@x.co"];
 const PHONES: [&str; 5] = ["+491701234567", "+49170123456", "+84243333444", "+15551234567", "+15551234568"];
 const CODES: [&str; 8] = ["en", "en-GB", "EN", "pt-BR", "DE", "de", "Europe/Berlin", "Europe/Belfast"];
+const FLOWS: [&str; 2] = ["Chào mừng", "a.state"];
+const RUN_STATES: [Status; 6] =
+    [Status::Queued, Status::Running, Status::Waiting, Status::Completed, Status::Failed, Status::Cancelled];
 const DAYS: [&str; 6] = ["2027-01-15", "2027-01-14", "2026-12-31", "0099-01-01", "-000001-06-01", "2027-01-16"];
 const TIMES: [&str; 5] = ["00:00", "09:30", "09:30:01", "10:00", "23:59:59"];
 
@@ -128,6 +132,7 @@ pub struct Shape {
     values: Vec<(usize, Value)>,
     identity: bool,
     conversations: Vec<Vec<Step>>,
+    runs: Vec<(usize, Status)>,
     blocked: bool,
 }
 
@@ -172,13 +177,16 @@ pub fn shape() -> impl Strategy<Value = Shape> {
     ];
     let conversations = proptest::collection::vec(proptest::collection::vec(step, 0..4), 0..3);
     let tags = subsequence((0..TAGS.len()).collect::<Vec<_>>(), 0..4);
-    (attributes(), tags, values, any::<bool>(), conversations, any::<bool>()).prop_map(
-        |(attributes, tags, values, identity, conversations, blocked)| Shape {
+    let run = (0..FLOWS.len(), select(&RUN_STATES[..]));
+    let runs = proptest::collection::vec(run, 0..4);
+    (attributes(), tags, values, any::<bool>(), conversations, runs, any::<bool>()).prop_map(
+        |(attributes, tags, values, identity, conversations, runs, blocked)| Shape {
             attributes,
             tags,
             values,
             identity,
             conversations,
+            runs,
             blocked,
         },
     )
@@ -190,6 +198,7 @@ pub struct Stage {
     accounts: [AccountId; 2],
     tags: Vec<TagId>,
     fields: Vec<FieldId>,
+    flows: Vec<FlowId>,
     pub nouns: Nouns,
 }
 
@@ -211,7 +220,13 @@ impl Stage {
             nouns.add_field(id, name, field_type);
             fields.push(id);
         }
-        Self { workspace, accounts, tags, fields, nouns }
+        let mut flows = Vec::new();
+        for name in FLOWS {
+            let id = given.flow(workspace, name);
+            nouns.add_flow(id, name);
+            flows.push(id);
+        }
+        Self { workspace, accounts, tags, fields, flows, nouns }
     }
 
     /// Lets a contact happen; gives what is then true of it.
@@ -285,6 +300,11 @@ impl Stage {
             }
             facts.conversations.push(talk);
         }
+        for (index, status) in &shape.runs {
+            let flow = self.flows[*index];
+            given.run(self.workspace, flow, id, *status);
+            facts.flows.insert(flow, <&str>::from(*status).to_owned());
+        }
         facts
     }
 }
@@ -304,7 +324,10 @@ fn kinds() -> Vec<(String, Kind, Option<usize>)> {
                     kinds.push((format!("customField.{name}"), Kind::of(*field_type), Some(index)));
                 }
             }
-            Place::FlowState => {}
+            Place::FlowState => {
+                let kind = field.kind().expect("the same for every flow");
+                kinds.extend(FLOWS.map(|name| (format!("flow.{name}.state"), kind, None)));
+            }
         }
     }
     kinds

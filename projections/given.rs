@@ -10,11 +10,14 @@ use aggregates::contact_attributes::Attributes;
 use aggregates::conversation::{self, InboundMessage};
 use aggregates::custom_field;
 use aggregates::field_value::FieldType;
-use aggregates::ids::{AccountId, ContactId, ConversationId, EventId, FieldId, MessageId, TagId, TokenId, WorkspaceId};
+use aggregates::flow_run::{self, Cause, Pause, Reason, RunStart, Status};
+use aggregates::ids::{
+    AccountId, ContactId, ConversationId, EventId, FieldId, FlowId, MessageId, RunId, TagId, TokenId, WorkspaceId,
+};
 use aggregates::message::{self, OutboundMessage};
 use aggregates::metadata::{Actor, Metadata};
 use aggregates::token::{self, Permission};
-use aggregates::{Event, Personal, Recorded, tag, workspace};
+use aggregates::{Event, Personal, Recorded, flow, tag, workspace};
 use uuid::Uuid;
 
 use crate::{Checkpoint, ReadTables, table::Projection};
@@ -89,6 +92,54 @@ impl Given {
         let id = FieldId(self.id());
         let event = custom_field::Event::CustomFieldCreated { name: name.to_owned(), field_type, description: None };
         self.record(workspace, id, event);
+        id
+    }
+
+    pub fn flow(&mut self, workspace: WorkspaceId, name: &str) -> FlowId {
+        let id = FlowId(self.id());
+        let document = serde_json::json!({ "name": name, "steps": { "a": { "end": {} } } }).into();
+        self.record(workspace, id, flow::Event::FlowCreated { document });
+        id
+    }
+
+    /// A run of a flow that has come to stand so.
+    pub fn run(&mut self, workspace: WorkspaceId, flow: FlowId, contact: ContactId, status: Status) -> RunId {
+        let id = RunId(self.id());
+        let start = RunStart {
+            flow,
+            version: 1,
+            contact,
+            conversation: None,
+            account: None,
+            step: "a".to_owned(),
+            variables: Personal::Known(serde_json::Map::new()),
+            cause: Cause::Operation,
+            hops: 0,
+            max_steps: 9,
+            after: 0,
+        };
+        let begun = match status {
+            Status::Queued => flow_run::Event::FlowRunQueued(start),
+            _ => flow_run::Event::FlowRunStarted(start),
+        };
+        self.record(workspace, id, begun);
+        let (reason, was_queued) = ("x".to_owned(), false);
+        let then = match status {
+            Status::Waiting => {
+                let pause = Pause { step: "a".to_owned(), reason: Reason::Time, until: None, attempt: 0, after: 0 };
+                Some(flow_run::Event::FlowRunWaiting { contact, pause })
+            }
+            Status::Completed => Some(flow_run::Event::FlowRunCompleted { contact, flow }),
+            Status::Failed => {
+                let code = "x".to_owned();
+                Some(flow_run::Event::FlowRunFailed { contact, flow, code, reason, step: None })
+            }
+            Status::Cancelled => Some(flow_run::Event::FlowRunCancelled { contact, flow, reason, was_queued }),
+            Status::None | Status::Queued | Status::Running => None,
+        };
+        if let Some(then) = then {
+            self.record(workspace, id, then);
+        }
         id
     }
 

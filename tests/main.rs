@@ -12,6 +12,7 @@ mod filters;
 mod fixture;
 mod flow_kills;
 mod flow_runs;
+mod flows;
 mod following;
 mod messages;
 mod named_nouns;

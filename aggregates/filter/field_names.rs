@@ -74,6 +74,7 @@ pub const FIELDS: &[Field] = &[
     field("conversation.owner", Subject::ConversationOwner, Kind::Choice(OWNERS), "conversation's owner"),
     field("unanswered", Subject::Unanswered, Kind::State, "waiting for an answer"),
     field("blocked", Subject::Blocked, Kind::State, "blocked"),
+    Field { name: "flow.<name>.state", place: Place::FlowState, words: "state of the last run of a flow" },
 ];
 
 /// What a written field name leads to.

@@ -270,7 +270,7 @@ fn a_value_that_is_one_expression_keeps_its_type() {
 
 #[test]
 fn errors_do_not_quote_what_the_template_was_filled_with() {
-    let secret = json!({"lastInput": "sesame", "run": {"o": {"sesame": 1}}});
+    let secret = json!({"lastInput": "sesame", "run": {"o": {"sesame": 1}, "pin": 4711}});
     for text in [
         "{{ lastInput + 1 }}",
         "{{ lastInput | int }}",
@@ -280,12 +280,14 @@ fn errors_do_not_quote_what_the_template_was_filled_with() {
         "{{ lastInput | abs }}",
         "{{ run.o < 1 and run.o | abs }}",
         "{% for a, b in [lastInput] %}{% endfor %}",
+        "{{ run.pin // 0 }}",
     ] {
         if let Err(error) = render(text, &secret) {
-            assert!(!format!("{error:?}").contains("sesame"), "{text}: {error:?}");
+            let told = format!("{error:?}");
+            assert!(!told.contains("sesame") && !told.contains("4711"), "{text}: {told}");
         }
     }
-    assert!(render("{{ lastInput | round }}", &secret).is_err());
+    assert!(render("{{ lastInput | round }}", &secret).is_err() && render("{{ run.pin // 0 }}", &secret).is_err());
 }
 
 mod properties {

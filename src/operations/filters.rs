@@ -1,9 +1,8 @@
 //! Filters as callers write them: the member that holds one, what it names in the workspace, and the list of what can be asked.
 
-use aggregates::filter::{self, Fault, Filter, FilterError, Kind, Nouns, Operator, Parsed};
-use aggregates::ids::{FieldId, TagId};
+use aggregates::filter::{self, Fault, Filter, FilterError, Kind, Nouns, Operator, Parsed, Place};
 use aggregates::token::Scope;
-use projections::{Near, custom_fields, tags};
+use projections::{Near, custom_fields, flows, near_miss, tags};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,6 +17,8 @@ use crate::problem::{Candidate, Code, Problem};
 const MORE_FAULTS: usize = 4;
 /// How many of the workspace's own names are listed.
 const NAMES_SHOWN: u64 = 50;
+/// How many flows are listed: each is a field with all its states.
+const FLOWS_SHOWN: u64 = 10;
 
 /// Conditions on contacts, as a caller wrote them.
 #[derive(Clone, Debug, Deserialize)]
@@ -72,25 +73,24 @@ async fn nouns(parsed: &Parsed, context: &mut ReadContext) -> Result<Nouns, Prob
     let (references, mut nouns) = (parsed.references(), Nouns::default());
     let (connection, workspace) = context.rows();
     for reference in &references.tags {
-        let by_id = reference.trim().parse::<TagId>().ok();
-        let mut found = tags::by_ids(connection, workspace, by_id.as_slice()).await?.pop();
-        if found.is_none() {
-            found = tags::by_name(connection, workspace, reference).await?;
-        }
-        match found {
+        match near_miss::find::<tags::Tag>(connection, workspace, reference).await? {
             Some(tag) => nouns.add_tag(tag.id, &tag.name),
             None => nouns.suggest(reference, suggested(tags::near(connection, workspace, reference).await?)),
         }
     }
     for reference in &references.fields {
-        let by_id = reference.trim().parse::<FieldId>().ok();
-        let mut found = custom_fields::by_ids(connection, workspace, by_id.as_slice()).await?.pop();
-        if found.is_none() {
-            found = custom_fields::by_name(connection, workspace, reference).await?;
-        }
-        match found {
+        match near_miss::find::<custom_fields::CustomField>(connection, workspace, reference).await? {
             Some(field) => nouns.add_field(field.id, &field.name, field.field_type),
             None => nouns.suggest(reference, suggested(custom_fields::near(connection, workspace, reference).await?)),
+        }
+    }
+    for reference in &references.flows {
+        match near_miss::find::<flows::Flow>(connection, workspace, reference).await? {
+            Some(flow) => nouns.add_flow(flow.id, &flow.name),
+            None => {
+                let near = near_miss::near::<flows::Flow>(connection, workspace, reference).await?;
+                nouns.suggest(reference, suggested(near));
+            }
         }
     }
     Ok(nouns)
@@ -126,7 +126,7 @@ fn problem(errors: Vec<FilterError>, member: &str) -> Problem {
 }
 
 /// Lists what a filter (of `filter_contacts`, `list_contacts`) can ask: every field with its operators, values and an example, the
-/// workspace's own custom fields and tags by name, and what the operators mean.
+/// workspace's own custom fields, flows and tags by name, and what the operators mean.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListFilterFields {}
@@ -175,6 +175,9 @@ pub(super) struct FilterFields {
     /// There are more custom fields than these.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     more_custom_fields: bool,
+    /// There are more flows than these.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more_flows: bool,
 }
 
 const RULES: &[&str] = &[
@@ -186,7 +189,7 @@ const RULES: &[&str] = &[
      their offset.",
     "contains finds a part of a text, but only a whole tag and a whole item of a list.",
     "withinLast ends now; a day counts as its midnight in UTC. Durations: a whole number and s, m, h, d or w.",
-    "Custom fields and tags are written by name or id: customField.<name>.",
+    "Custom fields, tags and flows are written by name or id: customField.<name>, flow.<name>.state.",
 ];
 
 impl FieldEntry {
@@ -221,9 +224,18 @@ impl Query for ListFilterFields {
         let (connection, workspace) = context.rows();
         let own = custom_fields::list(connection, workspace, None, NAMES_SHOWN).await?;
         let tags = tags::list(connection, workspace, None, NAMES_SHOWN).await?;
-        let fixed = filter::FIELDS.iter();
-        let mut items: Vec<FieldEntry> =
-            fixed.filter_map(|field| Some(FieldEntry::new(field.name.to_owned(), field.kind()?))).collect();
+        let flows = flows::list(connection, workspace, None, FLOWS_SHOWN).await?;
+        let mut items = Vec::new();
+        for field in filter::FIELDS {
+            match (field.place, field.kind()) {
+                (Place::Fixed(_, kind), _) => items.push(FieldEntry::new(field.name.to_owned(), kind)),
+                (Place::FlowState, Some(kind)) => {
+                    let of_flow = |flow: &flows::Flow| FieldEntry::new(format!("flow.{}.state", flow.name), kind);
+                    items.extend(flows.items.iter().map(of_flow));
+                }
+                _ => {}
+            }
+        }
         let of_field = |field: &custom_fields::CustomField| {
             FieldEntry::new(format!("customField.{}", field.name), Kind::of(field.field_type))
         };
@@ -236,6 +248,7 @@ impl Query for ListFilterFields {
             tags: tags.items.into_iter().map(|tag| tag.name).collect(),
             more_tags: tags.next.is_some(),
             more_custom_fields: own.next.is_some(),
+            more_flows: flows.next.is_some(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aggregates::channel_account::{Channel, ChannelAccount};
 use aggregates::contact::Contact;
 use aggregates::conversation::{self, Conversation, conversation_claim};
 use aggregates::ids::{AccountId, ContactId, ConversationId};
@@ -33,7 +34,7 @@ pub(super) struct Route {
     pub(super) why: Why,
 }
 
-/// The way to a contact; without a wish, through the account where the contact wrote last.
+/// The way to a contact; without a wish, through the account where the contact wrote last, of `channel` if there is one.
 ///
 /// # Errors
 /// `conflict` when the contact cannot be met anywhere; `not_found` or `invalid_input` for a wish that cannot be.
@@ -41,8 +42,9 @@ pub(super) async fn to_contact(
     unit: &mut UnitOfWork,
     contact: ContactId,
     wanted: Option<&AccountRef>,
+    channel: Option<Channel>,
 ) -> Result<Route, Problem> {
-    let (account, why) = account_of(unit, contact, wanted).await?;
+    let (account, why) = account_of(unit, contact, wanted, channel).await?;
     let conversation = find_or_start(unit, contact, account).await?;
     Ok(Route { contact, account, conversation, why })
 }
@@ -52,9 +54,10 @@ async fn account_of(
     unit: &mut UnitOfWork,
     contact: ContactId,
     wanted: Option<&AccountRef>,
+    channel: Option<Channel>,
 ) -> Result<(AccountId, Why), Problem> {
     let state = unit.load::<Contact>(contact.0).await?;
-    let known: BTreeSet<AccountId> =
+    let mut known: BTreeSet<AccountId> =
         state.into_iter().flat_map(|contact| &contact.identities).map(|identity| identity.account).collect();
     if let Some(wanted) = wanted {
         let account = wanted.resolve(unit, "channelAccountId").await?;
@@ -63,6 +66,16 @@ async fn account_of(
         }
         return Err(Problem::invalid("channelAccountId", "this contact is not known on this channel account")
             .hint("get_contact shows the contact's identities"));
+    }
+    if let Some(channel) = channel {
+        let mut fitting = BTreeSet::new();
+        for account in &known {
+            if unit.load::<ChannelAccount>(account.0).await?.is_some_and(|found| found.channel == channel) {
+                fitting.insert(*account);
+            }
+        }
+        // Where none fits, the caller refuses the one that is chosen.
+        known = if fitting.is_empty() { known } else { fitting };
     }
     let mut accounts = known.iter().copied();
     match (accounts.next(), accounts.next()) {

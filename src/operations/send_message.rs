@@ -99,7 +99,7 @@ impl SendMessage {
             (Some(id), None) => self.route_of_conversation(unit, id).await,
             (None, Some(reference)) => {
                 let contact = reference.in_unit(unit).await?;
-                route::to_contact(unit, contact, self.channel_account_id.as_ref()).await
+                route::to_contact(unit, contact, self.channel_account_id.as_ref(), None).await
             }
             _ => Err(Problem::invalid("contactId", "give either contactId or conversationId")),
         }

@@ -54,7 +54,8 @@ pub struct Wait {
     timeout: Option<Duration>,
     /// Where to go on when that time is over; without it, at the step that follows.
     on_timeout: Option<StepName>,
-    /// Go on in these hours only; over midnight they belong to the day on which they begin.
+    /// Go on in these hours only; over midnight they belong to the day on which they begin. An event goes on at any time, its timeout
+    /// only in these hours.
     between: Option<Hours>,
     /// Go on on these days of the week only.
     days: Option<Weekdays>,

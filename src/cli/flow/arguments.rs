@@ -26,7 +26,7 @@ pub enum FlowCommand {
     Validate(FlowArguments),
     /// Carry a flow out with a made-up contact and scripted replies; sends nothing
     #[command(
-        after_help = "Examples:\n  chatbotx flow simulate flows/welcome.yaml --reply Bienenstich --press Yes\n  chatbotx flow simulate Welcome --contact email:ana@example.org"
+        after_help = "Examples:\n  chatbotx flow simulate flows/welcome.yaml --reply Bienenstich --reply Yes\n  chatbotx flow simulate Welcome --contact email:ana@example.org"
     )]
     Simulate(SimulateArguments),
 }

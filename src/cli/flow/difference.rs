@@ -49,14 +49,7 @@ pub fn told(entry: &Value) -> String {
     if !entry["file"].is_null() {
         told.push_str(&format!(" ({})", text(&entry["file"])));
     }
-    for kind in ["errors", "warnings"] {
-        for finding in entry[kind].as_array().into_iter().flatten() {
-            told.push_str(&format!("\n  {}: {}", text(&finding["path"]), text(&finding["message"])));
-            if !finding["hint"].is_null() {
-                told.push_str(&format!("\n    hint: {}", text(&finding["hint"])));
-            }
-        }
-    }
+    told.push_str(&findings(entry));
     for line in entry["lines"].as_array().into_iter().flatten() {
         told.push_str(&format!("\n  {}", text(line)));
     }
@@ -66,20 +59,61 @@ pub fn told(entry: &Value) -> String {
     told
 }
 
+/// What validation found, each on lines of its own.
+fn findings(entry: &Value) -> String {
+    let text = |value: &Value| visible(value.as_str().unwrap_or_default()).into_owned();
+    let mut told = String::new();
+    for kind in ["errors", "warnings"] {
+        for finding in entry[kind].as_array().into_iter().flatten() {
+            told.push_str(&format!("\n  {}: {}", text(&finding["path"]), text(&finding["message"])));
+            if !finding["hint"].is_null() {
+                told.push_str(&format!("\n    hint: {}", text(&finding["hint"])));
+            }
+        }
+    }
+    told
+}
+
+/// Moments in columns, so that what the flow says is told from what the contact says; then how it ended.
 fn transcript_of(answer: &Value, transcript: &[Value]) -> String {
+    let word = |moment: &Value, member: &str| visible(moment[member].as_str().unwrap_or_default()).into_owned();
+    let width = |member: &str| transcript.iter().map(|moment| word(moment, member).chars().count()).max().unwrap_or(0);
+    let (steps, kinds) = (width("step"), width("kind"));
     let mut told = String::new();
     for moment in transcript {
-        let word = |member: &str| visible(moment[member].as_str().unwrap_or_default()).into_owned();
-        told.push_str(&format!("{}  {:<10} {}\n", word("at"), word("step"), word("what")));
+        let (at, step, kind, what) =
+            (word(moment, "at"), word(moment, "step"), word(moment, "kind"), word(moment, "what"));
+        told.push_str(&format!("{at}  {step:<steps$}  {kind:<kinds$}  {what}\n"));
     }
     let reason = answer["reason"].as_str().map(|reason| format!(": {}", visible(reason))).unwrap_or_default();
     told.push_str(&format!("{}{reason}", visible(answer["status"].as_str().unwrap_or_default())));
+    told.push_str(&findings(answer));
     told
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_transcript_tells_who_says_what_and_how_it_ended() {
+        let transcript = json!([
+            {"at": "09:00", "step": "ask", "kind": "sent", "what": "Which cake?"},
+            {"at": "09:00", "step": "ask", "kind": "received", "what": "Plum"},
+        ]);
+        let answer = json!({"status": "failed", "reason": "step_budget: too many", "transcript": transcript});
+        let told_of = "09:00  ask  sent      Which cake?\n09:00  ask  received  Plum\nfailed: step_budget: too many";
+        assert_eq!(told(&answer), told_of);
+    }
+
+    #[test]
+    fn a_flow_that_cannot_be_simulated_tells_its_errors() {
+        let errors = json!([{"path": "steps.a.goto", "message": "there is no step b", "hint": "did you mean c?"}]);
+        let answer = json!({"status": "invalid", "transcript": [], "errors": errors});
+        assert_eq!(told(&answer), "invalid\n  steps.a.goto: there is no step b\n    hint: did you mean c?");
+    }
 
     #[test]
     fn lines_that_differ_are_marked_and_the_others_left_out() {

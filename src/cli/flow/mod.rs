@@ -232,6 +232,6 @@ async fn simulate(workspace: &Workspace<'_>, arguments: &SimulateArguments) -> R
         call.insert("replies".to_owned(), json!(arguments.replies));
     }
     let answer = workspace.call("simulate_flow", Value::Object(call)).await?;
-    let good = answer["status"] != "failed";
+    let good = !["failed", "invalid"].iter().any(|bad| answer["status"] == *bad);
     Ok((good, vec![answer]))
 }

@@ -4,7 +4,7 @@ use aggregates::channel_account::ChannelAccount;
 use aggregates::conversation::{self, Conversation, Owner};
 use aggregates::flow::{Flow, has_reserved_member};
 use aggregates::flow_run::{Cause, Command, FlowRun, Status, Variables};
-use aggregates::ids::{ContactId, FlowId, RunId};
+use aggregates::ids::{ContactId, ConversationId, FlowId, RunId};
 use aggregates::token::Scope;
 use flows::document::Document;
 use flows::policy::Reentry;
@@ -137,7 +137,7 @@ fn depth(value: &Value) -> usize {
 impl SendContactFlow {
     /// Where the flow speaks; refuses one that is for another channel.
     async fn place(&self, unit: &mut UnitOfWork, document: &Document, contact: ContactId) -> Result<Route, Problem> {
-        let route = route::to_contact(unit, contact, self.channel_account_id.as_ref()).await?;
+        let route = route::to_contact(unit, contact, self.channel_account_id.as_ref(), document.channel()).await?;
         let Some(wanted) = document.channel() else { return Ok(route) };
         let channel = unit.load::<ChannelAccount>(route.account.0).await?.map(|account| account.channel);
         if channel == Some(wanted) {
@@ -146,6 +146,25 @@ impl SendContactFlow {
         Err(Problem::new(Code::Conflict, format!("this flow is for {} only", wanted.name()))
             .field("channelAccountId")
             .hint("name an account of that channel on which the contact is known"))
+    }
+}
+
+/// Refuses to start a flow where it would stop at once, because somebody else than the caller answers.
+async fn refuse_stopped(
+    unit: &mut UnitOfWork,
+    conversation: ConversationId,
+    document: &Document,
+) -> Result<(), Problem> {
+    let caller = unit.caller().actor.id.clone();
+    let talk = unit.load::<Conversation>(conversation.0).await?.map(|talk| (talk.owner, talk.owned_by.clone()));
+    match talk {
+        Some((Owner::Human | Owner::Ai, by)) if document.policy().stop_on_human && by.as_deref() != Some(&caller) => {
+            Err(Problem::new(Code::Conflict, "somebody has taken this conversation over, and this flow stops then")
+                .field("conversationId")
+                .value(conversation.to_string())
+                .hint("release_conversation gives it back; a flow with policy.stopOnHuman false goes on beside them"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -170,6 +189,7 @@ impl Mutation for SendContactFlow {
         let variables = declared(self.variables.as_ref(), &document)?;
         let Route { account, conversation, .. } = self.place(unit, &document, contact).await?;
         may_send::check(unit, contact, account, conversation).await?;
+        refuse_stopped(unit, conversation, &document).await?;
         let run = RunId(unit.new_id());
         let starting = Starting {
             run,

@@ -15,11 +15,16 @@ pub(super) struct DocumentInput {
     /// The flow as an object; get_flow_schema tells its form. Give this or yaml.
     document: Option<Map<String, Value>>,
     /// The flow as YAML text. Give this or document.
-    #[schemars(length(min = 1, max = 200_000))]
+    #[schemars(length(min = 1, max = 400_000))]
     yaml: Option<String>,
 }
 
 impl DocumentInput {
+    /// The member of the call in which the document's name stands.
+    pub(super) const fn place_of_name(&self) -> &'static str {
+        if self.yaml.is_some() { "yaml" } else { "document.name" }
+    }
+
     /// Whether neither is given.
     pub(super) fn is_missing(&self) -> bool {
         self.document.is_none() && self.yaml.is_none()

@@ -1,7 +1,9 @@
 //! Flows, in lists and one by one, and the form of their documents.
 
+use ::flows::finding::Finding;
 use aggregates::flow::Flow;
 use aggregates::flow_document::FlowDocument;
+use aggregates::folding::is_hidden;
 use aggregates::token::Scope;
 use projections::flow_versions::{self, DRAFT};
 use projections::flows;
@@ -9,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::answer::List;
+use super::super::answer::{Item, Items, List};
 use super::super::call::Call;
 use super::super::inputs::{Paging, rfc3339};
 use super::super::operation::{Effect, Facts, Query, Toolset};
@@ -20,9 +22,11 @@ use crate::app::ReadContext;
 use crate::problem::{Code, Problem};
 
 /// The largest document that is answered as an object, in bytes: a longer one is read as YAML, piece by piece, so that none is ever cut.
-const MAX_OBJECT_BYTES: usize = 18_000;
-/// A piece of YAML, in characters.
-const PIECE_CHARS: usize = 8_000;
+const MAX_OBJECT_BYTES: usize = 14_000;
+/// A piece of YAML, in bytes of JSON.
+const PIECE_BYTES: usize = 14_000;
+/// Room for errors, and for warnings, beside a document, in bytes.
+const FINDINGS_ROOM: usize = 4_000;
 
 /// Lists the flows by name, with the version that starts now. send_contact_flow starts one.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,8 +62,8 @@ enum Form {
     Yaml,
 }
 
-/// Shows a flow's document: the draft, or a published version. A draft comes with what validation says about it. A long document has to be
-/// read as YAML, in pieces: go on with offset = nextOffset.
+/// Shows a flow's document: the draft, or a published version. A draft comes with what validation says about it. A document that is long, or
+/// holds hidden characters, is shown as YAML, in pieces: go on with offset = nextOffset.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::operations) struct GetFlow {
@@ -67,7 +71,7 @@ pub(in crate::operations) struct GetFlow {
     /// A published version; the draft when missing.
     #[schemars(range(min = 1))]
     version: Option<u32>,
-    /// `json` (default): as an object. `yaml`: as text.
+    /// `json`: as an object. `yaml`: as text. As an object where that is possible when missing.
     format: Option<Form>,
     /// Where the piece of YAML begins, in characters.
     offset: Option<u32>,
@@ -91,9 +95,9 @@ pub(in crate::operations) struct WholeFlow {
     next_offset: Option<u64>,
     /// What keeps the draft from being published.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FindingView>,
+    errors: Vec<Item<FindingView>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<FindingView>,
+    warnings: Vec<Item<FindingView>>,
 }
 
 impl Query for GetFlow {
@@ -115,42 +119,71 @@ impl Query for GetFlow {
         let row = unique_noun::in_tables::<Flow>(&mut context, &self.flow_id.0, "flowId").await?;
         let document = document_of(&mut context, &row, self.version).await?;
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
-        if self.version.is_none() {
+        // With the first piece only: it is about the whole.
+        if self.version.is_none() && self.offset.unwrap_or_default() == 0 {
             let checked = checked::validate(&mut context, document.value()).await?;
-            errors = checked::shown(&checked.errors);
-            warnings = checked::shown(&checked.warnings);
+            errors = within(FINDINGS_ROOM, &checked.errors)?;
+            warnings = within(FINDINGS_ROOM, &checked.warnings)?;
         }
-        let mut whole = WholeFlow {
-            flow: FlowView::from(&row),
-            version: self.version,
-            document: None,
-            yaml: None,
-            next_offset: None,
-            errors,
-            warnings,
-        };
-        match self.format.unwrap_or(Form::Json) {
-            Form::Json if self.offset.is_some() => {
+        let (flow, version) = (FlowView::from(&row), self.version);
+        let mut whole = WholeFlow { flow, version, document: None, yaml: None, next_offset: None, errors, warnings };
+        let as_object = why_not_an_object(&document);
+        let usual = if as_object.is_none() && self.offset.is_none() { Form::Json } else { Form::Yaml };
+        match (self.format.unwrap_or(usual), as_object) {
+            (Form::Json, _) if self.offset.is_some() => {
                 return Err(Problem::invalid("offset", "belongs to format yaml"));
             }
-            Form::Json if document.text().len() > MAX_OBJECT_BYTES => {
-                return Err(Problem::invalid("format", "this document is too long for one answer as an object")
+            (Form::Json, Some(reason)) => {
+                return Err(Problem::invalid("format", reason)
                     .hint("read it with format yaml, and go on with offset = nextOffset"));
             }
-            Form::Json => whole.document = Some(document),
-            Form::Yaml => {
-                let offset = self.offset.unwrap_or_default() as usize;
+            (Form::Json, None) => whole.document = Some(document),
+            (Form::Yaml, _) => {
                 let text = ::flows::yaml::write(document.value()).map_err(|error| Problem::internal(&error))?;
-                let piece: String = text.chars().skip(offset).take(PIECE_CHARS).collect();
-                let end = offset + piece.chars().count();
-                whole.next_offset = (text.chars().nth(end).is_some()).then_some(end as u64);
-                whole.yaml = Some(piece);
-                whole.errors.truncate(20);
-                whole.warnings.truncate(20);
+                let (piece, next) = piece(&text, self.offset.unwrap_or_default() as usize);
+                (whole.yaml, whole.next_offset) = (Some(piece), next);
             }
         }
         Ok(whole)
     }
+}
+
+/// As many findings as there is room for.
+fn within(room: usize, findings: &[Finding]) -> Result<Vec<Item<FindingView>>, Problem> {
+    let mut items = Items::new(room);
+    for finding in findings {
+        if !items.push(&FindingView::from(finding), None)? {
+            break;
+        }
+    }
+    Ok(items.into_inner())
+}
+
+/// Why a document cannot be answered as an object so that it can be written back as it is.
+fn why_not_an_object(document: &FlowDocument) -> Option<&'static str> {
+    let text = document.text();
+    if text.len() > MAX_OBJECT_BYTES {
+        return Some("this document is too long for one answer as an object");
+    }
+    // Answers write them out: only YAML has a way to write them that is read as the same.
+    text.chars().any(is_hidden).then_some("this document holds hidden characters, which an object would not keep")
+}
+
+/// The piece of a text that begins at a character, and where the next one begins.
+fn piece(text: &str, offset: usize) -> (String, Option<u64>) {
+    let escaped = |letter: char| match letter {
+        '"' | '\\' | '\n' => 2,
+        other => other.len_utf8(),
+    };
+    let (mut taken, mut bytes) = (String::new(), 0);
+    for (number, letter) in text.chars().enumerate().skip(offset) {
+        bytes += escaped(letter);
+        if bytes > PIECE_BYTES {
+            return (taken, Some(number as u64));
+        }
+        taken.push(letter);
+    }
+    (taken, None)
 }
 
 /// The document of a version, or the draft.

@@ -32,7 +32,7 @@ use super::document::DocumentInput;
 use super::read::document_of;
 use super::simulation::{Ended, Moment, Person, Stage, Start, simulate};
 use crate::app::ReadContext;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::reactions::{Place, Surroundings};
 
 /// Room for the transcript beside the rest, in bytes.
@@ -281,6 +281,12 @@ impl Query for SimulateFlow {
     };
 
     async fn answer(self, call: &Call) -> Result<Simulated, Problem> {
+        // What a flow says to a contact tells what is known of it.
+        if self.contact_id.is_some() && !call.caller.may(Scope::ContactsRead, false) {
+            return Err(Problem::new(Code::Forbidden, "this token may not look at contacts")
+                .field("contactId")
+                .hint("use a token with the scope contacts:read, or a made-up contact"));
+        }
         let mut context = call.read().await?;
         let (flow, version, written) = match self.written(&mut context).await? {
             Ok(written) => written,

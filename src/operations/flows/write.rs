@@ -74,7 +74,8 @@ impl Mutation for CreateFlow {
 
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<FlowId, Problem> {
         let document = FlowDocument::from(checked::canonical(self.document.read()?));
-        unique_noun::refuse_taken::<Flow>(unit, document.name(), None).await?;
+        let taken = unique_noun::refuse_taken::<Flow>(unit, document.name(), None).await;
+        taken.map_err(|problem| problem.field(self.document.place_of_name()))?;
         let id = unit.new_id();
         unit.execute::<Flow>(id, Command::Create { document }).await?;
         Ok(FlowId(id))
@@ -108,7 +109,8 @@ impl Mutation for UpdateFlowDraft {
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<FlowId, Problem> {
         let document = FlowDocument::from(checked::canonical(self.document.read()?));
         let (id, _) = unique_noun::resolve::<Flow>(unit, &self.flow_id.0, "flowId").await?;
-        unique_noun::refuse_taken::<Flow>(unit, document.name(), Some(id)).await?;
+        let taken = unique_noun::refuse_taken::<Flow>(unit, document.name(), Some(id)).await;
+        taken.map_err(|problem| problem.field(self.document.place_of_name()))?;
         unit.execute::<Flow>(id.0, Command::UpdateDraft { document, restored_from: None }).await?;
         Ok(id)
     }

@@ -22,6 +22,7 @@ use crate::channels::webchat;
 use crate::problem::{Code, Problem};
 
 /// What is known of a contact and its workspace at one moment.
+#[derive(Clone)]
 pub(crate) struct Surroundings {
     /// What filters look at.
     pub(crate) facts: Facts,
@@ -38,6 +39,7 @@ pub(crate) struct Surroundings {
 }
 
 /// A conversation as templates see it.
+#[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) id: ConversationId,
     pub(crate) channel: &'static str,

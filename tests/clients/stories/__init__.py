@@ -11,4 +11,5 @@ ALL = [
     "one_folder_for_all",
     "command_line",
     "command_line_more",
+    "flow_files",
 ]

@@ -1,6 +1,7 @@
 //! Runs of flows that reach nobody: the same documents, the same decisions of runs, but the contact is in memory, the clock is turned over every
 //! pause, and the answers are given beforehand.
 
+mod pauses;
 mod person;
 mod stage;
 #[cfg(test)]
@@ -10,15 +11,11 @@ mod transcript;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use aggregates::conversation::{self, InboundMessage};
-use aggregates::flow_run::{
-    Cause, Command, Event, FlowRun, Pause, Reason, RunInput, RunStart, Status, Variables, Waker,
-};
-use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId, MessageId};
+use aggregates::flow_run::{Cause, Command, Event, FlowRun, RunStart, Status, Variables};
+use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId};
 use aggregates::{Personal, Root};
 use flows::document::Document;
-use flows::happening;
-use flows::turn::{Effect, Input, Next, Resumption, Turn, Waiting, WaitingFor};
+use flows::turn::{Effect, Next, Turn};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -66,6 +63,14 @@ struct Simulation {
     /// Of the last thing that the contact did.
     position: u64,
     reason: Option<String>,
+}
+
+/// How it was before a turn.
+struct Before {
+    run: FlowRun,
+    person: Person,
+    /// How many moments were told.
+    told: usize,
 }
 
 /// What is left to chance: always the same (SplitMix64), so that a simulation can be repeated.
@@ -233,35 +238,45 @@ impl Simulation {
             chance: known.is_some_and(|step| step.leaves_to_chance()).then_some(chance),
             next: next_step(&turn),
         };
+        let before = self.before();
         if !self.command(&enter) || self.run.status.is_over() {
             return false;
         }
         if let (true, Next::Step(next)) = (turn.effects.is_empty(), &turn.next) {
             self.tell(&step, "step", format!("{kind} goes on at {next}"));
         }
-        self.carry_out(&step, turn);
+        self.carry_out(&step, turn, before);
         true
     }
 
-    /// Makes happen what a turn wants, and then how it ends.
-    fn carry_out(&mut self, step: &str, turn: Turn) {
+    fn before(&self) -> Before {
+        Before { run: self.run.clone(), person: self.person.clone(), told: self.transcript.moments.len() }
+    }
+
+    /// Makes happen what a turn wants, and then how it ends. A turn that is refused has not happened at all, as in the log: the run fails
+    /// where it stood before.
+    fn carry_out(&mut self, step: &str, turn: Turn, before: Before) {
+        if let Err(problem) = self.happens(step, turn) {
+            (self.run, self.person) = (before.run, before.person);
+            self.transcript.moments.truncate(before.told);
+            self.fail(problem.code.name(), problem.message);
+        }
+    }
+
+    fn happens(&mut self, step: &str, turn: Turn) -> Result<(), Problem> {
         for effect in turn.effects {
-            if let Err(problem) = self.take(step, effect) {
-                return self.fail(problem.code.name(), problem.message);
-            }
+            self.take(step, effect)?;
         }
         let command = match turn.next {
             // The run stands there already.
-            Next::Step(_) => return,
+            Next::Step(_) => return Ok(()),
             Next::End => Command::End,
-            Next::Fail { code, reason } => return self.fail(code, reason),
+            Next::Fail { code, reason } => Command::Fail { code: code.to_owned(), reason },
             Next::Wait(waiting) => self.pause(step, waiting),
-            Next::Call { flow, variables, return_to } => match self.called(&flow, variables, return_to) {
-                Ok(call) => call,
-                Err(problem) => return self.fail(problem.code.name(), problem.message),
-            },
+            Next::Call { flow, variables, return_to } => self.called(&flow, variables, return_to)?,
         };
         self.command(&command);
+        Ok(())
     }
 
     fn take(&mut self, step: &str, effect: Effect) -> Result<(), Problem> {
@@ -285,129 +300,6 @@ impl Simulation {
         set.extend(variables);
         self.command(&Command::SetVariables { variables: set });
         Ok(Command::Call { flow, version, step, return_to })
-    }
-
-    fn pause(&mut self, step: &str, waiting: Waiting) -> Command {
-        let (reason, what) = match waiting.reason {
-            WaitingFor::Time => (Reason::Time, "waits".to_owned()),
-            WaitingFor::Input => (Reason::Input, "waits for an answer".to_owned()),
-            WaitingFor::Button => (Reason::Button, "waits for a button".to_owned()),
-            WaitingFor::Event { event } => (Reason::Event { event: event.clone() }, format!("waits for {event}")),
-        };
-        let until = waiting.until.map(|until| format!(" until {}", super::super::inputs::rfc3339(until)));
-        self.tell(step, "waits", what + &until.unwrap_or_default());
-        let (until, attempt) = (waiting.until, waiting.attempt);
-        Command::Pause(Pause { step: step.to_owned(), reason, until, attempt, after: self.position })
-    }
-
-    /// Ends a pause: by what the contact writes next, or by turning the clock. Nothing more happens when neither can.
-    fn wait(&mut self) -> bool {
-        let Some(pause) = self.run.pause.clone() else { return false };
-        let awaits_message = matches!(&pause.reason, Reason::Event { event } if event == "messageReceived" || event == "MessageReceived");
-        if pause.reason.takes_messages() || awaits_message {
-            match self.replies.pop_front() {
-                // Says nothing: the time passes.
-                Some(silence) if silence.trim().is_empty() => {}
-                Some(text) if awaits_message => return self.happen(&pause, &text),
-                Some(text) => return self.receive(&pause, text),
-                None => {
-                    self.reason = Some("there are no more replies".to_owned());
-                    return false;
-                }
-            }
-        }
-        let Some(until) = pause.until else {
-            self.reason = Some(match &pause.reason {
-                Reason::Event { event } => {
-                    format!("{event} does not happen in a simulation, and the step has no timeout")
-                }
-                _ => "the contact stays silent, and the step has no timeout".to_owned(),
-            });
-            return false;
-        };
-        self.now = self.now.max(until);
-        self.tell(&pause.step, "time", "the time has come");
-        self.resume(&pause, Waker::Timer, &Resumption::Timer)
-    }
-
-    /// The contact writes something, or presses the button that has these words.
-    fn receive(&mut self, pause: &Pause, text: String) -> bool {
-        self.person.wrote(self.now);
-        let input = Input { button: self.person.button(&text), text };
-        let Some(turn) = self.looked_at(pause, &Resumption::Input(input.clone())) else { return false };
-        let aside = pause.reason == Reason::Button && matches!(turn.next, Next::Wait(_));
-        self.position += 1;
-        self.command(&Command::Receive(RunInput {
-            position: self.position,
-            message: MessageId(Uuid::nil()),
-            text: Personal::Known(input.text.clone()),
-            button: input.button.clone(),
-            settles_at: None,
-            aside,
-        }));
-        let kind = if aside { "aside" } else { "received" };
-        let pressed = if input.button.is_some() { " (pressed)" } else { "" };
-        self.tell(&pause.step, kind, format!("{}{pressed}", input.text));
-        aside || self.resume(pause, Waker::Input, &Resumption::Input(input))
-    }
-
-    /// The contact writes something while the run waits for just that to happen.
-    fn happen(&mut self, pause: &Pause, text: &str) -> bool {
-        self.person.wrote(self.now);
-        self.position += 1;
-        self.tell(&pause.step, "received", text);
-        let known = || Personal::Known(String::new());
-        let event = conversation::Event::MessageReceived(InboundMessage {
-            message: MessageId(Uuid::nil()),
-            contact: ContactId(Uuid::nil()),
-            account: AccountId(Uuid::nil()),
-            text: Personal::Known(text.to_owned()),
-            button: None,
-            reply_to: None,
-            user: known(),
-            provider_message_id: known(),
-        });
-        let facts = self.person.around.facts.clone();
-        self.person.around.facts = happening::seen_by(&event.into(), &facts);
-        let turn = self.looked_at(pause, &Resumption::Event);
-        self.person.around.facts = facts;
-        match turn {
-            // It is not what the step waits for.
-            Some(turn) if matches!(turn.next, Next::Wait(_)) => true,
-            Some(turn) => self.go_on(pause, Waker::Event, turn),
-            None => false,
-        }
-    }
-
-    /// What the step at which the run waits makes of it.
-    fn looked_at(&self, pause: &Pause, by: &Resumption) -> Option<Turn> {
-        let reason = match &pause.reason {
-            Reason::Time => WaitingFor::Time,
-            Reason::Input => WaitingFor::Input,
-            Reason::Button => WaitingFor::Button,
-            Reason::Event { event } => WaitingFor::Event { event: event.clone() },
-        };
-        let waiting = Waiting { reason, until: pause.until, attempt: pause.attempt };
-        let words = self.words();
-        let scene = self.person.around.scene(&words, self.now, 0);
-        Some(self.document()?.resume(&pause.step, &waiting, by, &scene))
-    }
-
-    fn resume(&mut self, pause: &Pause, by: Waker, resumption: &Resumption) -> bool {
-        let turn = self.looked_at(pause, resumption);
-        turn.is_some_and(|turn| self.go_on(pause, by, turn))
-    }
-
-    fn go_on(&mut self, pause: &Pause, by: Waker, turn: Turn) -> bool {
-        let resume = Command::Resume { by, now: self.now, position: self.position, next: next_step(&turn) };
-        if !self.command(&resume) {
-            return false;
-        }
-        if let (Waker::Timer, true, Next::Step(next)) = (by, turn.effects.is_empty(), &turn.next) {
-            self.tell(&pause.step, "step", format!("goes on at {next}"));
-        }
-        self.carry_out(&pause.step, turn);
-        true
     }
 }
 

@@ -13,6 +13,7 @@ use crate::problem::{Code, Problem};
 use crate::reactions::{Surroundings, attribute_change, field_change, variable_after};
 
 /// A contact, made up or as it is known.
+#[derive(Clone)]
 pub(in crate::operations) struct Person {
     /// What filters and templates see of it.
     pub(in crate::operations) around: Surroundings,
