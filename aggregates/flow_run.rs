@@ -75,6 +75,8 @@ pub enum Command {
     },
     /// End the flow that it is in: back to the caller, or the end of the run.
     End,
+    /// End the run, with all flows that it is in.
+    Finish,
     /// End the run as failed.
     Fail {
         /// For programs.

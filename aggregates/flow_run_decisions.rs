@@ -52,6 +52,7 @@ impl FlowRun {
                 let (flow, version, step, return_to) = (*flow, *version, step.clone(), return_to.clone());
                 vec![Event::FlowRunCalled { contact, flow, version, step, return_to }]
             }
+            Command::Finish if inside => vec![Event::FlowRunCompleted { contact, flow: start.flow }],
             Command::End if inside => vec![match self.caller() {
                 Some((flow, step)) => Event::FlowRunReturned { contact, flow, step },
                 None => Event::FlowRunCompleted { contact, flow: start.flow },

@@ -226,6 +226,7 @@ fn a_called_flow_returns_to_where_it_was_called_for() {
     let inside = [history, vec![called(OTHER, Some("c")), entered(OTHER, "x", None)]].concat();
     let returned = Event::FlowRunReturned { contact: CONTACT, flow: FLOW, step: "c".to_owned() };
     causes::<FlowRun>(inside.clone(), Command::End, vec![returned.clone()]);
+    causes::<FlowRun>(inside.clone(), Command::Finish, vec![completed()]);
     let back = [inside, vec![returned]].concat();
     causes::<FlowRun>(back, enter(2, "c", Some("d")), vec![entered(FLOW, "c", Some("d"))]);
 }

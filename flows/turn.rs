@@ -95,7 +95,7 @@ pub enum Effect {
         /// Its variables.
         variables: Map<String, Value>,
     },
-    /// Let somebody else go on with the conversation. The run ends with this turn, also where another flow called this one.
+    /// Let somebody else go on with the conversation.
     HandOff {
         /// Who.
         to: HandTo,
@@ -149,6 +149,8 @@ pub enum Next {
     },
     /// With a pause at this step.
     Wait(Waiting),
+    /// With the end of the run, also of the flows that called this one.
+    Finish,
     /// With the end of this flow: back to the caller, or the end of the run.
     End,
     /// With the end of the run, as failed.

@@ -398,3 +398,19 @@ async fn a_run_has_a_budget_of_steps() {
     );
     assert_eq!(story_of(&program, &ended).await.last().map(String::as_str), Some("FlowRunFailed"));
 }
+
+#[tokio::test]
+async fn a_handoff_within_a_called_flow_ends_the_whole_run() {
+    let program = Program::start().await;
+    publish(&program, flow("Inner", &json!({"out": {"handoff": {"note": "Please help"}}}), &json!({}))).await;
+    let steps = json!({"call": {"callFlow": "Inner"}, "say": {"send": {"text": "Still here."}}});
+    let more = json!({"start": [{"keyword": {"any": ["go"]}}], "policy": {"stopOnHuman": false}});
+    publish(&program, flow("Outer", &steps, &more)).await;
+    let visitor = program.visitor("Ana").await;
+    says(&visitor, "1", "go").await;
+    program.settle().await;
+    assert_eq!(run(&program, "Outer").await["status"], "completed");
+    assert!(sent(&program, &visitor).await.is_empty());
+    let talk = program.done("get_conversation", json!({"contactId": reference(&visitor)})).await;
+    assert_eq!(talk["conversation"]["owner"], "human");
+}

@@ -169,7 +169,7 @@ pub fn flow_command() -> impl Strategy<Value = flow::Command> {
 /// Any command to a run.
 pub fn run_command() -> impl Strategy<Value = flow_run::Command> {
     use flow_run::Command::{
-        Begin, Call, Cancel, End, Enter, Fail, Pause, Queue, Receive, Resume, SetVariables, Start,
+        Begin, Call, Cancel, End, Enter, Fail, Finish, Pause, Queue, Receive, Resume, SetVariables, Start,
     };
     prop_oneof![
         2 => start().prop_map(Start),
@@ -185,6 +185,7 @@ pub fn run_command() -> impl Strategy<Value = flow_run::Command> {
         3 => (id(), step(), option::of(step()))
             .prop_map(|(flow, step, return_to)| Call { flow, version: 1, step, return_to }),
         3 => Just(End),
+        1 => Just(Finish),
         1 => Just(Fail { code: "x".to_owned(), reason: "y".to_owned() }),
         1 => Just(Cancel { reason: "z".to_owned() }),
     ]

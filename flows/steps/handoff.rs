@@ -52,7 +52,7 @@ impl Act for Handoff {
             To::Human => HandTo::Human,
             To::Ai => HandTo::Ai,
         };
-        Ok(Turn { effects: vec![Effect::HandOff { to, note }], next: Next::End })
+        Ok(Turn { effects: vec![Effect::HandOff { to, note }], next: Next::Finish })
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     }
 
     fn over(to: HandTo, note: Option<&str>) -> Turn {
-        Turn { effects: vec![Effect::HandOff { to, note: note.map(str::to_owned) }], next: Next::End }
+        Turn { effects: vec![Effect::HandOff { to, note: note.map(str::to_owned) }], next: Next::Finish }
     }
 
     #[test]

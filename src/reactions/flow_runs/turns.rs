@@ -197,6 +197,7 @@ impl<'a> Player<'a> {
             // The run stands there already.
             Next::Step(_) => return Ok(()),
             Next::End => Command::End,
+            Next::Finish => Command::Finish,
             Next::Fail { code, reason } => Command::Fail { code: code.to_owned(), reason },
             Next::Wait(waiting) => Command::Pause(self.pause(unit, step, waiting).await?),
             Next::Call { flow, variables, return_to } => {

@@ -271,6 +271,7 @@ impl Simulation {
             // The run stands there already.
             Next::Step(_) => return Ok(()),
             Next::End => Command::End,
+            Next::Finish => Command::Finish,
             Next::Fail { code, reason } => Command::Fail { code: code.to_owned(), reason },
             Next::Wait(waiting) => self.pause(step, waiting),
             Next::Call { flow, variables, return_to } => self.called(&flow, variables, return_to)?,
