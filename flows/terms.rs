@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use aggregates::contact_attributes::Attribute;
 use aggregates::filter::parse_duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value, json};
 
 use crate::turn::Target;
+use crate::words::ATTRIBUTES;
 
 /// The longest text with templates, in characters.
 pub const MAX_TEXT_CHARS: usize = 10_000;
@@ -24,8 +24,9 @@ pub(crate) const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]{0,63}$";
 /// Members that the log reads as sealed values.
 pub(crate) const RESERVED: [&str; 3] = ["$personal", "$sealed", "$erased"];
 
-macro_rules! inline_schema {
-    ($type:ident, $name:literal) => {
+/// How a form is called in the schema.
+macro_rules! called {
+    ($name:literal) => {
         fn schema_name() -> Cow<'static, str> {
             Cow::Borrowed($name)
         }
@@ -53,7 +54,7 @@ impl<'de> Deserialize<'de> for Duration {
 }
 
 impl JsonSchema for Duration {
-    inline_schema!(Duration, "duration");
+    called!("duration");
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
@@ -89,10 +90,10 @@ impl Target {
 }
 
 impl JsonSchema for Target {
-    inline_schema!(Target, "target");
+    called!("target");
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let attributes: Vec<String> = attribute_names(generator).iter().map(|name| format!("contact.{name}")).collect();
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let attributes = ATTRIBUTES.map(|attribute| format!("contact.{attribute}"));
         let variable = VARIABLE.trim_start_matches('^');
         json_schema!({
             "description": "A place for a value: an attribute of the contact, customField.<name or id>, bot.<name or id of a bot field> or run.<variable>.",
@@ -107,21 +108,13 @@ impl JsonSchema for Target {
     }
 }
 
-/// The names of a contact's attributes, as callers write them.
-pub(crate) fn attribute_names(_: &mut SchemaGenerator) -> Vec<String> {
-    let schema = SchemaGenerator::default().into_root_schema_for::<Attribute>().to_value();
-    let choices = schema.get("oneOf").or_else(|| schema.get("enum")).and_then(Value::as_array).cloned();
-    let name = |choice: Value| choice.get("const").unwrap_or(&choice).as_str().map(str::to_owned);
-    choices.unwrap_or_default().into_iter().filter_map(name).collect()
-}
-
 /// A filter as it is written; what it means is told by [`aggregates::filter`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct FilterText(pub Value);
 
 impl JsonSchema for FilterText {
-    inline_schema!(FilterText, "filter");
+    called!("filter");
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
@@ -137,7 +130,7 @@ impl JsonSchema for FilterText {
 pub struct Variables(pub Map<String, Value>);
 
 impl JsonSchema for Variables {
-    inline_schema!(Variables, "variables");
+    called!("variables");
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
@@ -155,7 +148,7 @@ impl JsonSchema for Variables {
 pub struct AnyValue(pub Value);
 
 impl JsonSchema for AnyValue {
-    inline_schema!(AnyValue, "value");
+    called!("value");
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         level(generator, 0)

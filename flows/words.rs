@@ -47,7 +47,7 @@ pub struct Talk<'a> {
 }
 
 /// The attributes of a contact, as templates name them.
-const ATTRIBUTES: [Attribute; 9] = [
+pub(crate) const ATTRIBUTES: [Attribute; 9] = [
     Attribute::FirstName,
     Attribute::LastName,
     Attribute::Email,

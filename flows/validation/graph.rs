@@ -34,8 +34,8 @@ pub(super) fn check(parts: &Parts, told: &mut Validation) {
 }
 
 fn unreachable(steps: &[(&str, &Step)], leads: &[BTreeSet<usize>], told: &mut Validation) {
-    let reached = reach(BTreeSet::from([0]), leads, |_| true);
-    for (place, (name, _)) in steps.iter().enumerate().filter(|(place, _)| !reached.contains(place)) {
+    let reached = reach(vec![0], leads, |_| true);
+    for (place, (name, _)) in steps.iter().enumerate().filter(|(place, _)| !reached[*place]) {
         let above = place.checked_sub(1).map_or("", |above| steps[above].0);
         let message =
             format!("nothing leads to the step {name}; the step above it, {above}, goes on elsewhere or ends");
@@ -44,13 +44,14 @@ fn unreachable(steps: &[(&str, &Step)], leads: &[BTreeSet<usize>], told: &mut Va
     }
 }
 
-/// Everything that can be reached from `begin`, itself included, through steps that may be passed.
-fn reach(begin: BTreeSet<usize>, leads: &[BTreeSet<usize>], may_pass: impl Fn(usize) -> bool) -> BTreeSet<usize> {
-    let mut open: Vec<usize> = begin.iter().copied().collect();
-    let mut reached = begin;
+/// Whether each step can be reached from those to `begin` with, which are reached, through steps that may be passed.
+fn reach(begin: Vec<usize>, leads: &[BTreeSet<usize>], may_pass: impl Fn(usize) -> bool) -> Vec<bool> {
+    let mut reached = vec![false; leads.len()];
+    begin.iter().for_each(|place| reached[*place] = true);
+    let mut open = begin;
     while let Some(place) = open.pop() {
         for next in leads[place].iter().copied().filter(|next| may_pass(*next)) {
-            if reached.insert(next) {
+            if !std::mem::replace(&mut reached[next], true) {
                 open.push(next);
             }
         }
@@ -61,18 +62,18 @@ fn reach(begin: BTreeSet<usize>, leads: &[BTreeSet<usize>], may_pass: impl Fn(us
 fn circles(steps: &[(&str, &Step)], leads: &[BTreeSet<usize>], told: &mut Validation) {
     let passes = |place: usize| !steps[place].1.act().pauses();
     // What each step reaches without a pause: itself only on a circle.
-    let mut reached: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let mut reached: BTreeMap<usize, Vec<bool>> = BTreeMap::new();
     for place in (0..steps.len()).filter(|place| passes(*place)) {
         let begin = leads[place].iter().copied().filter(|next| passes(*next)).collect();
         reached.insert(place, reach(begin, leads, passes));
     }
     let mut seen = BTreeSet::new();
     for (place, within) in &reached {
-        if !within.contains(place) || seen.contains(place) {
+        if !within[*place] || seen.contains(place) {
             continue;
         }
-        let returns = |other: &&usize| reached.get(other).is_some_and(|within| within.contains(place));
-        let circle: Vec<usize> = within.iter().filter(returns).copied().collect();
+        let returns = |other: &usize| within[*other] && reached.get(other).is_some_and(|within| within[*place]);
+        let circle: Vec<usize> = (0..steps.len()).filter(returns).collect();
         let names: Vec<&str> = circle.iter().map(|place| steps[*place].0).collect();
         let message = match names.as_slice() {
             [alone] => format!("the step {alone} leads to itself without a pause"),

@@ -207,6 +207,34 @@ fn every_warning_is_told_with_its_place() {
 }
 
 #[test]
+fn a_text_is_as_long_as_what_its_templates_leave_at_least() {
+    let long = "0123456789".repeat(10);
+    for text in [
+        format!("Hi {{{{ contact.firstName | default('{long}') }}}}!"),
+        format!("{{# {long} #}}Hi {{"),
+        format!("{{% if lastInput %}}{long}{{% else %}}{long}{{% endif %}}"),
+    ] {
+        assert_eq!(
+            told(&format!("a: {{send: {{text: {}}}}}", Value::from(text.as_str()))),
+            Validation::default(),
+            "{text}"
+        );
+    }
+    let text = format!("{{{{ lastInput }}}}{long}{{{{ lastInput }}}}");
+    assert_eq!(told(&format!("a: {{send: {{text: \"{text}\"}}}}")), Validation::default());
+    assert_eq!(
+        seen(&told(&format!("a: {{send: {{text: \"{text}.\"}}}}")).errors),
+        [(Code::TextTooLong, "steps.a.send.text")]
+    );
+}
+
+#[test]
+fn a_flow_that_is_new_cannot_call_itself_either() {
+    let written = json!({"formatVersion": 1, "name": "Brand new", "steps": {"a": {"callFlow": "brand NEW"}}});
+    assert_eq!(seen(&validate(&written, &catalog()).errors), [(Code::CallsItself, "steps.a.callFlow")]);
+}
+
+#[test]
 fn a_channel_that_is_not_there_is_an_error() {
     let written = json!({"formatVersion": 1, "name": "A", "channel": "webchat", "steps": {"a": {"end": {}}}});
     let told = validate(&written, &Catalog::default());
