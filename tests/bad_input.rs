@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::fixture::{Program, call_as, neighbour, says};
 
+/// How many names flows are given.
+const FLOWS: u32 = 20;
+
 /// What can be named in a workspace.
 struct Known {
     contact: Value,
@@ -17,6 +20,8 @@ struct Known {
     conversation: Value,
     message: Value,
     account: Value,
+    flow: Value,
+    run: Value,
 }
 
 impl Known {
@@ -48,7 +53,12 @@ async fn furnish(program: &Program, caller: &chatbotx::app::Caller) -> Known {
     let conversation = call("list_conversations", json!({})).await["items"][0]["id"].clone();
     let bot_field =
         call("create_bot_field", json!({"name": "Orders", "type": "number"})).await["botField"]["id"].clone();
-    Known { contact, tag, field, bot_field, conversation, message: json!(message), account }
+    let steps = json!({"ask": {"question": {"text": "{{ run.plan }}?"}}});
+    let document = json!({"formatVersion": 1, "name": "Ask", "variables": {"plan": "free"}, "steps": steps});
+    let flow = call("create_flow", json!({ "document": document })).await["flow"]["id"].clone();
+    call("publish_flow", json!({ "flowId": flow })).await;
+    let run = call("send_contact_flow", json!({"contactId": contact, "flowId": flow})).await["run"]["id"].clone();
+    Known { contact, tag, field, bot_field, conversation, message: json!(message), account, flow, run }
 }
 
 fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> Value {
@@ -94,9 +104,17 @@ fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> 
         json!(choices[random.random_range(0..choices.len())])
     };
     let id = |random: &mut SmallRng, from: &Known| {
-        [&from.contact, &from.tag, &from.field, &from.conversation, &from.message, &from.account]
-            [random.random_range(0..6)]
-        .clone()
+        let known = [
+            &from.contact,
+            &from.tag,
+            &from.field,
+            &from.conversation,
+            &from.message,
+            &from.account,
+            &from.flow,
+            &from.run,
+        ];
+        known[random.random_range(0..known.len())].clone()
     };
     match random.random_range(0..16) {
         0 => Value::Null,
@@ -121,6 +139,76 @@ fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> 
         }
         _ => text(random),
     }
+}
+
+/// A filter: mostly one that can be read, sometimes with a field, an operator or a value that does not belong there.
+fn any_filter(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> Value {
+    if depth > 0 && random.random_bool(0.3) {
+        let inner: Vec<Value> =
+            (0..random.random_range(0..4)).map(|_| any_filter(random, depth - 1, here, there)).collect();
+        return match inner {
+            few if few.len() < 2 => json!({"not": few.first().cloned().unwrap_or(Value::Null)}),
+            two if two.len() == 2 => json!({ "any": two }),
+            more => json!({ "all": more }),
+        };
+    }
+    let conditions = [
+        json!({"field": "name", "op": "startsWith", "value": "Zo"}),
+        json!({"field": "email", "op": "exists"}),
+        json!({"field": "tag", "op": "in", "value": [here.tag]}),
+        json!({"field": "customField.Size", "op": "between", "value": [-5, 1.5]}),
+        json!({"field": "lastInboundAt", "op": "notWithinLast", "value": "7d"}),
+        json!({"field": "channel", "op": "eq", "value": "webchat"}),
+        json!({"field": "unanswered", "op": "eq", "value": false}),
+        json!({"field": "tag", "op": "eq", "value": there.tag}),
+    ];
+    let mut condition = conditions[random.random_range(0..conditions.len())].clone();
+    if random.random_bool(0.2) {
+        let member = ["field", "op", "value", "all"][random.random_range(0..4)];
+        condition[member] = any_value(random, 1, here, there);
+    }
+    condition
+}
+
+/// A flow's document: mostly one that can be read, sometimes with a part that does not belong there.
+fn any_document(random: &mut SmallRng, here: &Known, there: &Known) -> Value {
+    let steps = [
+        json!({"send": {"text": "Hi {{ contact.firstName | default('there') }}", "buttons": [{"text": "Go", "then": "a"}]}}),
+        json!({"question": {"text": "Size?", "validate": "number", "saveTo": "customField.Size", "timeout": "1d"}}),
+        json!({"condition": {"cases": [{"when": any_filter(random, 2, here, there), "then": "a"}]}}),
+        json!({"wait": {"for": "1h", "between": "09:00-18:00", "days": "mon-fri"}}),
+        json!({"wait": {"event": "tagApplied"}}),
+        json!({"setField": {"field": "run.plan", "value": "{{ lastInput }}", "operation": "append"}}),
+        json!({"addTags": ["VIP", here.tag]}),
+        json!({"callFlow": {"flow": here.flow, "variables": {"plan": 1}}}),
+        json!({"startFlow": there.flow}),
+        json!({"split": {"branches": [{"weight": 1, "then": "a"}, {"weight": 2, "then": "a"}]}}),
+        json!({"handoff": {}}),
+        json!({"goto": "a"}),
+    ];
+    let mut chosen = Map::new();
+    for name in ["a", "b", "c", "d"].into_iter().take(random.random_range(1..5)) {
+        let mut step = steps[random.random_range(0..steps.len())].clone();
+        if random.random_bool(0.1) {
+            let kind = step.as_object().and_then(|step| step.keys().next()).cloned().unwrap_or_default();
+            step[kind] = any_value(random, 2, here, there);
+        }
+        chosen.insert(name.to_owned(), step);
+    }
+    let name = format!("Flow {}", random.random_range(0..FLOWS));
+    let mut document = json!({"formatVersion": 1, "name": name, "variables": {"plan": "free"}, "steps": chosen});
+    if random.random_bool(0.2) {
+        let member = ["name", "start", "policy", "variables", "steps", "surprise"][random.random_range(0..6)];
+        document[member] = any_value(random, 2, here, there);
+    }
+    document
+}
+
+/// Its YAML (JSON is some, too), now and then cut off.
+fn any_yaml(random: &mut SmallRng, here: &Known, there: &Known) -> Value {
+    let text = any_document(random, here, there).to_string();
+    let most = if random.random_bool(0.1) { random.random_range(0..text.len()) } else { text.len() };
+    json!(text.chars().take(most).collect::<String>())
 }
 
 fn arguments(random: &mut SmallRng, schema: &Map<String, Value>, here: &Known, there: &Known) -> Map<String, Value> {
@@ -153,6 +241,15 @@ fn arguments(random: &mut SmallRng, schema: &Map<String, Value>, here: &Known, t
                     None => json!([here.field_for(items)]),
                 }
             }
+            ("flowId", _) if random.random_bool(0.5) => here.flow.clone(),
+            ("flowId", _) if random.random_bool(0.5) => json!(format!("Flow {}", random.random_range(0..FLOWS))),
+            ("runId", _) if random.random_bool(0.7) => here.run.clone(),
+            ("version", _) if random.random_bool(0.7) => json!(1),
+            ("document", _) if random.random_bool(0.9) => any_document(random, here, there),
+            ("yaml", _) if random.random_bool(0.9) => any_yaml(random, here, there),
+            ("variables", _) if random.random_bool(0.7) => json!({"plan": any_value(random, 2, here, there)}),
+            ("replies", _) if random.random_bool(0.7) => json!(["Go", "", "43", "yes"]),
+            ("filter", _) if random.random_bool(0.9) => any_filter(random, 3, here, there),
             ("text" | "firstName" | "name", _) if random.random_bool(0.6) => json!("Zoë"),
             (_, Some(choices)) if random.random_bool(0.7) => choices[random.random_range(0..choices.len())].clone(),
             _ => any_value(random, 2, here, there),
@@ -259,6 +356,15 @@ async fn ids_of_a_neighbour_are_refused_exactly_as_ids_of_nobody() {
         ("get_message_status", "messageId", &theirs.message, json!({})),
         ("list_events", "contactId", &theirs.contact, json!({})),
         ("list_contacts", "tags", &theirs.tag, json!({})),
+        ("get_flow", "flowId", &theirs.flow, json!({})),
+        ("update_flow_draft", "flowId", &theirs.flow, json!({"yaml": "name: x"})),
+        ("publish_flow", "flowId", &theirs.flow, json!({})),
+        ("delete_flow", "flowId", &theirs.flow, json!({})),
+        ("simulate_flow", "flowId", &theirs.flow, json!({})),
+        ("simulate_flow", "contactId", &theirs.contact, json!({"flowId": "Ask"})),
+        ("list_flow_runs", "flowId", &theirs.flow, json!({})),
+        ("get_flow_run", "runId", &theirs.run, json!({})),
+        ("cancel_flow_run", "runId", &theirs.run, json!({})),
     ] {
         let refusal = async |id: Value| {
             let mut arguments = rest.clone();
