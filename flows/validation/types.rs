@@ -79,6 +79,10 @@ impl Report<'_> {
     /// A value that is changed.
     pub(super) fn put(&mut self, path: &str, target: &Target, operation: FieldOperation, given: Given<'_>) {
         let Some(takes) = self.takes(path, target) else { return };
+        if operation == FieldOperation::Clear && matches!(target, Target::BotField(_)) {
+            let message = "a bot field cannot be emptied";
+            return self.error(Finding::new(Code::WrongType, path, message).hint("set it to another value"));
+        }
         if !takes.has(operation) {
             let message = format!("values of this type cannot be changed with {}", name(operation));
             let hint = "append and prepend are for texts and lists, increase and decrease for numbers";

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use aggregates::Personal;
 use aggregates::bot_field::{self, BotField};
 use aggregates::contact::{self, Contact, Source};
-use aggregates::contact_attributes::{Attribute, Attributes};
 use aggregates::conversation::{self, Conversation, Owner};
 use aggregates::custom_field::CustomField;
 use aggregates::flow::{Flow, name_claim};
@@ -16,14 +15,14 @@ use aggregates::message::{self, Button, Message, OutboundMessage};
 use aggregates::tag::Tag;
 use flows::document::Document;
 use flows::turn::{Effect, FieldOperation, HandTo, SendButton, Target};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::documents::Documents;
 use super::turns::Player;
+use super::values::{attribute_change, field_change, variable};
 use crate::app::UnitOfWork;
 use crate::channels::webchat;
-use crate::operations::field_values::FieldChange;
-use crate::operations::{contacts, may_send, tags, unique_noun};
+use crate::operations::{may_send, tags, unique_noun};
 use crate::problem::{Code, Problem};
 use crate::reactions::starting::{self, Starting};
 
@@ -144,18 +143,6 @@ async fn send(
     unit.execute::<Message>(id.0, sent).await.map(|_| ())
 }
 
-/// How a value goes together with the one that is there; nothing empties it.
-pub(crate) const fn change(operation: FieldOperation) -> Option<FieldChange> {
-    match operation {
-        FieldOperation::Set => Some(FieldChange::Set),
-        FieldOperation::Append => Some(FieldChange::Append),
-        FieldOperation::Prepend => Some(FieldChange::Prepend),
-        FieldOperation::Increase => Some(FieldChange::Increase),
-        FieldOperation::Decrease => Some(FieldChange::Decrease),
-        FieldOperation::Clear => None,
-    }
-}
-
 async fn put(
     player: &Player<'_>,
     unit: &mut UnitOfWork,
@@ -167,14 +154,15 @@ async fn put(
     match target {
         Target::Contact(attribute) => {
             let source = if typed_by_customer { Source::Customer } else { Source::Workspace };
-            let (set, clear) = attribute_change(attribute, operation, &value)?;
+            let there = unit.load::<Contact>(contact.0).await?.map(|contact| contact.attributes.clone());
+            let (set, clear) = attribute_change(attribute, operation, &there.unwrap_or_default(), value)?;
             unit.execute::<Contact>(contact.0, contact::Command::Update { source, set, clear }).await.map(|_| ())
         }
         Target::CustomField(reference) => {
             let (field, definition) = unique_noun::resolve::<CustomField>(unit, &reference, "field").await?;
             let there = unit.load::<Contact>(contact.0).await?.and_then(|contact| contact.fields.get(&field).cloned());
             let there = there.and_then(|value| value.known().cloned());
-            let command = match change(operation) {
+            let command = match field_change(operation) {
                 None => contact::Command::ClearFields { fields: BTreeSet::from([field]) },
                 Some(change) => contact::Command::SetField {
                     field,
@@ -185,7 +173,7 @@ async fn put(
         }
         Target::BotField(reference) => {
             let (id, field) = unique_noun::resolve::<BotField>(unit, &reference, "field").await?;
-            let change = change(operation)
+            let change = field_change(operation)
                 .ok_or_else(|| Problem::invalid("operation", "a bot field cannot be emptied, only set"))?;
             let value = change.apply(field.field_type, field.value.as_ref(), &value, "")?;
             unit.execute::<BotField>(id.0, bot_field::Command::Set { value }).await.map(|_| ())
@@ -197,71 +185,6 @@ async fn put(
             player.command(unit, Command::SetVariables { variables }).await.map(|_| ())
         }
     }
-}
-
-/// An attribute's change, read like what a caller writes.
-///
-/// # Errors
-/// `invalid_input` saying what such a value is.
-pub(crate) fn attribute_change(
-    attribute: Attribute,
-    operation: FieldOperation,
-    value: &Value,
-) -> Result<(Attributes, BTreeSet<Attribute>), Problem> {
-    if operation == FieldOperation::Clear {
-        return Ok((Attributes::default(), BTreeSet::from([attribute])));
-    }
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let mut set = Attributes::default();
-    set.set(attribute, Personal::Known(contacts::read_attribute(attribute, &text)?));
-    Ok((set, BTreeSet::new()))
-}
-
-/// What a variable becomes; null takes it away.
-///
-/// # Errors
-/// `invalid_input` when something else than numbers is to be added up.
-pub(crate) fn variable(operation: FieldOperation, there: Option<&Value>, given: Value) -> Result<Value, Problem> {
-    let joined = |first: &Value, second: &Value| match (first, second) {
-        (Value::Array(first), Value::Array(second)) => Value::Array([first.clone(), second.clone()].concat()),
-        (first, second) => Value::String(format!("{}{}", words(first), words(second))),
-    };
-    let there = there.unwrap_or(&Value::Null);
-    Ok(match operation {
-        FieldOperation::Set => given,
-        FieldOperation::Clear => Value::Null,
-        FieldOperation::Append if there.is_null() => given,
-        FieldOperation::Prepend if there.is_null() => given,
-        FieldOperation::Append => joined(there, &given),
-        FieldOperation::Prepend => joined(&given, there),
-        FieldOperation::Increase => Value::Number(sum(there, &given, 1.0)?),
-        FieldOperation::Decrease => Value::Number(sum(there, &given, -1.0)?),
-    })
-}
-
-fn words(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// `there` (or 0) and `sign` times `given`; whole numbers stay whole.
-fn sum(there: &Value, given: &Value, sign: f64) -> Result<Number, Problem> {
-    let number = |value: &Value| match value {
-        Value::Null => Some(0.0),
-        Value::String(text) => text.trim().parse::<f64>().ok(),
-        other => other.as_f64(),
-    };
-    let sum = number(there).zip(number(given)).map(|(there, given)| there + sign * given);
-    let sum = sum.filter(|sum| sum.is_finite());
-    let sum =
-        sum.ok_or_else(|| Problem::invalid("value", "a variable that is no number cannot be increased or decreased"))?;
-    let whole = (sum.fract() == 0.0 && sum.abs() < 9.0e15).then(|| Number::from(sum as i64));
-    whole.or_else(|| Number::from_f64(sum)).ok_or_else(|| Problem::invalid("value", "the number is too large"))
 }
 
 /// Starts another flow with the same contact, beside the run. One that is under way already, and may not start again, is left alone.
@@ -287,30 +210,4 @@ async fn start_beside(
         reentry: started.document.policy().reentry,
     };
     starting::start(unit, starting).await.map(|_| ())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn variables_are_put_together_as_the_operation_says() {
-        use FieldOperation::{Append, Clear, Decrease, Increase, Prepend, Set};
-        for (operation, there, given, result) in [
-            (Set, Some(json!("a")), json!("b"), json!("b")),
-            (Append, Some(json!("a")), json!("b"), json!("ab")),
-            (Append, None, json!(["b"]), json!(["b"])),
-            (Append, Some(json!(["a"])), json!(["b"]), json!(["a", "b"])),
-            (Prepend, Some(json!("a")), json!(1), json!("1a")),
-            (Increase, None, json!(2), json!(2)),
-            (Increase, Some(json!(0.5)), json!("1"), json!(1.5)),
-            (Decrease, Some(json!(1)), json!(3), json!(-2)),
-            (Clear, Some(json!(1)), json!(null), json!(null)),
-        ] {
-            assert_eq!(variable(operation, there.as_ref(), given), Ok(result), "{operation:?}");
-        }
-        assert!(variable(Increase, Some(&json!("a")), json!(1)).is_err());
-    }
 }

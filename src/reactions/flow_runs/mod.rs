@@ -11,6 +11,7 @@ mod endings;
 mod starts;
 mod surroundings;
 mod turns;
+mod values;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,9 +29,9 @@ use crate::problem::{Code, Problem};
 
 pub(super) use documents::Documents;
 use documents::Startable;
-pub(crate) use effects::{attribute_change, change as field_change, variable as variable_after};
 pub(crate) use surroundings::{Place, Surroundings};
 use turns::{FailRun, Prompt, TakeTurn};
+pub(crate) use values::{attribute_change, field_change, variable as variable_after};
 
 /// The runs of one workspace.
 pub(super) struct FlowRuns {

@@ -156,7 +156,7 @@ impl Person {
     ) -> Result<Done, Problem> {
         match target {
             Target::Contact(attribute) => {
-                let (set, clear) = attribute_change(attribute, operation, &value)?;
+                let (set, clear) = attribute_change(attribute, operation, &self.around.facts.attributes, value)?;
                 let attributes = &mut self.around.facts.attributes;
                 attributes.merge(&set);
                 attributes.clear(&clear);
