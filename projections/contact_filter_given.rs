@@ -239,7 +239,8 @@ impl Stage {
         given.tagged(self.workspace, id, &tags);
         let mut facts = Facts {
             contact: Some(id),
-            attributes: known(&shape.attributes),
+            // What was erased stays in the facts as such.
+            attributes: shape.attributes.clone(),
             tags: tags.iter().map(|id| NamedTag { id: *id, name: String::new() }).collect(),
             fields: BTreeMap::new(),
             channels: if shape.identity { BTreeSet::from([Channel::Webchat]) } else { BTreeSet::new() },
@@ -307,11 +308,6 @@ impl Stage {
         }
         facts
     }
-}
-
-/// What was erased stays in the facts as such.
-fn known(attributes: &Attributes) -> Attributes {
-    attributes.clone()
 }
 
 fn kinds() -> Vec<(String, Kind, Option<usize>)> {
