@@ -198,7 +198,7 @@ pub struct Stage {
     accounts: [AccountId; 2],
     tags: Vec<TagId>,
     fields: Vec<FieldId>,
-    flows: Vec<FlowId>,
+    flows: [FlowId; 2],
     pub nouns: Nouns,
 }
 
@@ -220,12 +220,8 @@ impl Stage {
             nouns.add_field(id, name, field_type);
             fields.push(id);
         }
-        let mut flows = Vec::new();
-        for name in FLOWS {
-            let id = given.flow(workspace, name);
-            nouns.add_flow(id, name);
-            flows.push(id);
-        }
+        let flows = FLOWS.map(|name| given.flow(workspace, name));
+        FLOWS.iter().zip(flows).for_each(|(name, id)| nouns.add_flow(id, name));
         Self { workspace, accounts, tags, fields, flows, nouns }
     }
 
@@ -239,7 +235,8 @@ impl Stage {
         given.tagged(self.workspace, id, &tags);
         let mut facts = Facts {
             contact: Some(id),
-            attributes: known(&shape.attributes),
+            // What was erased stays in the facts as such.
+            attributes: shape.attributes.clone(),
             tags: tags.iter().map(|id| NamedTag { id: *id, name: String::new() }).collect(),
             fields: BTreeMap::new(),
             channels: if shape.identity { BTreeSet::from([Channel::Webchat]) } else { BTreeSet::new() },
@@ -262,6 +259,18 @@ impl Stage {
         if shape.blocked {
             given.record(self.workspace, id, contact::Event::ContactBlocked { reason: None });
         }
+        self.tell_conversations(given, shape, &mut facts);
+        for (index, status) in &shape.runs {
+            let flow = self.flows[*index];
+            given.run(self.workspace, flow, id, *status);
+            facts.flows.insert(flow, <&str>::from(*status).to_owned());
+        }
+        facts
+    }
+
+    fn tell_conversations(&self, given: &mut Given, shape: &Shape, facts: &mut Facts) {
+        let now = |given: &Given| given.events.last().map_or(0, |event| event.recorded_at);
+        let Some(id) = facts.contact else { return };
         for (account, steps) in self.accounts.iter().zip(&shape.conversations) {
             let conversation = given.conversation(self.workspace, id, *account);
             let mut talk = ConversationFacts { status: "open".to_owned(), owner: "none".to_owned(), unanswered: false };
@@ -300,18 +309,7 @@ impl Stage {
             }
             facts.conversations.push(talk);
         }
-        for (index, status) in &shape.runs {
-            let flow = self.flows[*index];
-            given.run(self.workspace, flow, id, *status);
-            facts.flows.insert(flow, <&str>::from(*status).to_owned());
-        }
-        facts
     }
-}
-
-/// What was erased stays in the facts as such.
-fn known(attributes: &Attributes) -> Attributes {
-    attributes.clone()
 }
 
 fn kinds() -> Vec<(String, Kind, Option<usize>)> {

@@ -152,7 +152,7 @@ pub async fn active_of_contact(
 pub async fn awaited(connection: &mut Connection, workspace: WorkspaceId) -> Result<BTreeSet<String>, Error> {
     let sql = Sql::new("select distinct waits_event from flow_runs where workspace = ").bind(&workspace);
     let rows = sql.push(" and waits_event is not null").raw(connection).await?;
-    rows.iter().map(|row| Ok(decode(row, 0)?)).collect()
+    rows.iter().map(|row| decode(row, 0)).collect()
 }
 
 /// The runs that wait for what is written in a conversation, the one that asked last first.

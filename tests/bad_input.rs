@@ -25,6 +25,11 @@ struct Known {
 }
 
 impl Known {
+    fn ids(&self) -> [&Value; 8] {
+        let Self { contact, tag, field, bot_field: _, conversation, message, account, flow, run } = self;
+        [contact, tag, field, conversation, message, account, flow, run]
+    }
+
     /// A custom field or a bot field: whichever a member is described as.
     fn field_for(&self, property: &Value) -> Value {
         let described = property["description"].as_str().unwrap_or_default();
@@ -103,19 +108,7 @@ fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> 
         ];
         json!(choices[random.random_range(0..choices.len())])
     };
-    let id = |random: &mut SmallRng, from: &Known| {
-        let known = [
-            &from.contact,
-            &from.tag,
-            &from.field,
-            &from.conversation,
-            &from.message,
-            &from.account,
-            &from.flow,
-            &from.run,
-        ];
-        known[random.random_range(0..known.len())].clone()
-    };
+    let id = |random: &mut SmallRng, from: &Known| from.ids()[random.random_range(0..8)].clone();
     match random.random_range(0..16) {
         0 => Value::Null,
         1 => json!(random.random_bool(0.5)),

@@ -13,10 +13,13 @@ fn refused(json: &Value) -> Vec<FilterError> {
 }
 
 fn is(field: &str, op: &str, value: Value) -> Value {
-    json!({ "field": field, "op": op, "value": value })
+    let mut condition = json!({ "field": field, "op": op });
+    condition["value"] = value;
+    condition
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one list of everything that is wrong")]
 fn every_broken_filter_is_refused_at_its_place() {
     let good = || is("email", "exists", Value::Null);
     let nested = |levels: usize| (1..levels).fold(good(), |inner, _| json!({ "not": inner }));

@@ -245,7 +245,7 @@ fn every_example_is_a_filter() {
 #[test]
 fn the_owners_of_conversations_are_those_that_there_are() {
     use strum::VariantArray as _;
-    let owners: Vec<&str> = crate::conversation::Owner::VARIANTS.iter().map(|owner| owner.into()).collect();
+    let owners: Vec<&str> = crate::conversation::Owner::VARIANTS.iter().map(Into::into).collect();
     let field = FIELDS.iter().find(|field| field.name == "conversation.owner").expect("a field");
     assert_eq!(field.kind().map(Kind::choices), Some(owners.as_slice()));
 }

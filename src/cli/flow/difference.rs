@@ -63,9 +63,11 @@ pub fn told(entry: &Value) -> String {
 fn findings(entry: &Value) -> String {
     let text = |value: &Value| visible(value.as_str().unwrap_or_default()).into_owned();
     let mut told = String::new();
-    for kind in ["errors", "warnings"] {
+    for (kind, called) in [("errors", "error"), ("warnings", "warning")] {
         for finding in entry[kind].as_array().into_iter().flatten() {
-            told.push_str(&format!("\n  {}: {}", text(&finding["path"]), text(&finding["message"])));
+            let place = text(&finding["path"]);
+            let place = if place.is_empty() { place } else { format!(" at {place}") };
+            told.push_str(&format!("\n  {called}{place}: {}", text(&finding["message"])));
             if !finding["hint"].is_null() {
                 told.push_str(&format!("\n    hint: {}", text(&finding["hint"])));
             }
@@ -111,8 +113,10 @@ mod tests {
     #[test]
     fn a_flow_that_cannot_be_simulated_tells_its_errors() {
         let errors = json!([{"path": "steps.a.goto", "message": "there is no step b", "hint": "did you mean c?"}]);
-        let answer = json!({"status": "invalid", "transcript": [], "errors": errors});
-        assert_eq!(told(&answer), "invalid\n  steps.a.goto: there is no step b\n    hint: did you mean c?");
+        let answer = |errors: &Value, warnings: &Value| json!({"status": "invalid", "transcript": [], "errors": errors, "warnings": warnings});
+        let warnings = json!([{"path": "", "message": "nothing starts it"}]);
+        let told_of = "invalid\n  error at steps.a.goto: there is no step b\n    hint: did you mean c?\n  warning: nothing starts it";
+        assert_eq!(told(&answer(&errors, &warnings)), told_of);
     }
 
     #[test]

@@ -18,6 +18,14 @@ pub struct FlowFile {
     pub name: Option<String>,
 }
 
+impl FlowFile {
+    /// Its document in the one form in which the program writes it; nothing when it cannot be read.
+    #[must_use]
+    pub fn as_written(&self) -> Option<String> {
+        self.document.as_ref().map(flows::yaml::write).and_then(Result::ok)
+    }
+}
+
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> Problem {
     Problem::new(Code::Unavailable, format!("{what}: {error}")).field("file").value(path.to_string_lossy().into_owned())
 }

@@ -112,7 +112,9 @@ async fn pull(workspace: &Workspace<'_>, arguments: &FlowArguments) -> Result<Re
     for flow in workspace.flows().await?.iter().filter(|flow| is_wanted(arguments, &flow.name)) {
         let text = workspace.yaml(&flow.id).await?;
         let path = place_of(&files, &arguments.folder, &flow.name);
-        let written = write_file(&path, &text)?;
+        // A file that says the same in other words keeps its words, and its comments.
+        let says_the_same = |file: &FlowFile| file.path == path && file.as_written().as_ref() == Some(&text);
+        let written = !files.iter().any(says_the_same) && write_file(&path, &text)?;
         let what = if written { "written" } else { "unchanged" };
         report.push(json!({ "flow": flow.name, "file": path, "outcome": what }));
     }
@@ -181,8 +183,7 @@ async fn diff(workspace: &Workspace<'_>, arguments: &FlowArguments) -> Result<Re
         let entry = match files.iter().find(|file| file.name.as_deref() == Some(&flow.name)) {
             None => json!({ "flow": flow.name, "outcome": "only in the workspace" }),
             Some(file) => {
-                let here = file.document.as_ref().map(flows::yaml::write).and_then(Result::ok);
-                let here = here.unwrap_or_else(|| file.text.clone());
+                let here = file.as_written().unwrap_or_else(|| file.text.clone());
                 let there = workspace.yaml(&flow.id).await?;
                 let lines = difference::lines(&there, &here);
                 let outcome = if lines.is_empty() { "same" } else { "differs" };

@@ -49,7 +49,7 @@ impl From<OnConflict> for Reentry {
 }
 
 /// Starts a published flow with a contact; the customer sees what it sends. The run goes on by itself and keeps the version that it began
-/// with: get_flow_run shows how it stands. Use idempotencyKey so that a retry cannot start it twice.
+/// with: `get_flow_run` shows how it stands. Use idempotencyKey so that a retry cannot start it twice.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::operations) struct SendContactFlow {

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 /// A document.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct DocumentInput {
-    /// The flow as an object; get_flow_schema tells its form. Give this or yaml.
+    /// The flow as an object; `get_flow_schema` tells its form. Give this or yaml.
     document: Option<Map<String, Value>>,
     /// The flow as YAML text. Give this or document.
     #[schemars(length(min = 1, max = 400_000))]

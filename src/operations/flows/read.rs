@@ -28,7 +28,7 @@ const PIECE_BYTES: usize = 14_000;
 /// Room for errors, and for warnings, beside a document, in bytes.
 const FINDINGS_ROOM: usize = 4_000;
 
-/// Lists the flows by name, with the version that starts now. send_contact_flow starts one.
+/// Lists the flows by name, with the version that starts now. `send_contact_flow` starts one.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::operations) struct ListFlows {
     #[serde(flatten)]

@@ -58,7 +58,7 @@ async fn written(unit: &mut UnitOfWork, id: FlowId) -> Result<WrittenFlow, Probl
     })
 }
 
-/// Makes a flow from a document, as a draft: nothing starts before publish_flow. A draft may be incomplete: the answer tells every error that
+/// Makes a flow from a document, as a draft: nothing starts before `publish_flow`. A draft may be incomplete: the answer tells every error that
 /// keeps it from being published.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::operations) struct CreateFlow {
@@ -86,7 +86,7 @@ impl Mutation for CreateFlow {
     }
 }
 
-/// Puts another document in the place of a flow's draft. What is published stays as it is until publish_flow.
+/// Puts another document in the place of a flow's draft. What is published stays as it is until `publish_flow`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::operations) struct UpdateFlowDraft {
@@ -221,7 +221,7 @@ impl Mutation for PublishFlow {
     }
 }
 
-/// Makes the document of a published version the draft again. publish_flow then publishes it under a new number.
+/// Makes the document of a published version the draft again. `publish_flow` then publishes it under a new number.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::operations) struct RestoreFlowVersion {
@@ -255,7 +255,7 @@ impl Mutation for RestoreFlowVersion {
     }
 }
 
-/// Deletes a flow: it starts no more, and its name is free. Runs under way go on; cancel_flow_run ends them.
+/// Deletes a flow: it starts no more, and its name is free. Runs under way go on; `cancel_flow_run` ends them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::operations) struct DeleteFlow {

@@ -7,7 +7,7 @@ use aggregates::conversation::{Conversation, Owner};
 use aggregates::flow_run::{Command, FlowRun, Pause, Reason, RunInput, RunStart, Status, Variables, Waker};
 use aggregates::ids::RunId;
 use aggregates::{Personal, Recorded};
-use flows::document::Document;
+use flows::document::{Document, Step};
 use flows::turn::{Input, Next, Resumption, Scene, Turn, Waiting, WaitingFor};
 
 use super::documents::Documents;
@@ -92,7 +92,7 @@ impl<'a> Player<'a> {
         let enter = Command::Enter {
             number: self.state.steps,
             kind: known.map_or("unknown", |step| step.kind()).to_owned(),
-            chance: known.is_some_and(|step| step.leaves_to_chance()).then_some(chance),
+            chance: known.is_some_and(Step::leaves_to_chance).then_some(chance),
             next: next_step(&turn),
             step: step.clone(),
         };

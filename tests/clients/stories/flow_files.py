@@ -78,6 +78,9 @@ def compared(folder: Folder, files: Path) -> None:
     order = [text.index(f"  {step}:") for step in ("hello", "ask", "offer", "order", "later", "done", "bye")]
     equal(order, sorted(order), "the steps stand in their order")
     equal(one(folder.run("flow", "pull", str(files), "--json"), 0)["outcome"], "unchanged", "pulled again, nothing is written")
+    file.write_text("# Ours.\n" + text)
+    equal(one(folder.run("flow", "pull", str(files), "--json"), 0)["outcome"], "unchanged", "a file that says the same is kept")
+    equal(file.read_text(), "# Ours.\n" + text, "with its comments")
     equal(one(folder.run("flow", "diff", str(files), "--json"), 0)["outcome"], "same", "nothing differs yet")
     edited(file, "It is ready.", "It is ready, come by.")
     # How a text is put into lines and quotation marks is no difference.

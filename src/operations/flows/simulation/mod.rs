@@ -14,7 +14,7 @@ use std::sync::Arc;
 use aggregates::flow_run::{Cause, Command, Event, FlowRun, RunStart, Status, Variables};
 use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId};
 use aggregates::{Personal, Root};
-use flows::document::Document;
+use flows::document::{Document, Step};
 use flows::turn::{Effect, Next, Turn};
 use serde_json::Value;
 use uuid::Uuid;
@@ -73,7 +73,7 @@ struct Before {
     told: usize,
 }
 
-/// What is left to chance: always the same (SplitMix64), so that a simulation can be repeated.
+/// What is left to chance: always the same (`SplitMix64`), so that a simulation can be repeated.
 struct Chance(u64);
 
 impl Chance {
@@ -235,7 +235,7 @@ impl Simulation {
             number: self.run.steps,
             step: step.clone(),
             kind: kind.to_owned(),
-            chance: known.is_some_and(|step| step.leaves_to_chance()).then_some(chance),
+            chance: known.is_some_and(Step::leaves_to_chance).then_some(chance),
             next: next_step(&turn),
         };
         let before = self.before();
