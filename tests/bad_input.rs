@@ -123,6 +123,35 @@ fn any_value(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> 
     }
 }
 
+/// A filter: mostly one that can be read, sometimes with a field, an operator or a value that does not belong there.
+fn any_filter(random: &mut SmallRng, depth: u32, here: &Known, there: &Known) -> Value {
+    if depth > 0 && random.random_bool(0.3) {
+        let inner: Vec<Value> =
+            (0..random.random_range(0..4)).map(|_| any_filter(random, depth - 1, here, there)).collect();
+        return match inner {
+            few if few.len() < 2 => json!({"not": few.first().cloned().unwrap_or(Value::Null)}),
+            two if two.len() == 2 => json!({ "any": two }),
+            more => json!({ "all": more }),
+        };
+    }
+    let conditions = [
+        json!({"field": "name", "op": "startsWith", "value": "Zo"}),
+        json!({"field": "email", "op": "exists"}),
+        json!({"field": "tag", "op": "in", "value": [here.tag]}),
+        json!({"field": "customField.Size", "op": "between", "value": [-5, 1.5]}),
+        json!({"field": "lastInboundAt", "op": "notWithinLast", "value": "7d"}),
+        json!({"field": "channel", "op": "eq", "value": "webchat"}),
+        json!({"field": "unanswered", "op": "eq", "value": false}),
+        json!({"field": "tag", "op": "eq", "value": there.tag}),
+    ];
+    let mut condition = conditions[random.random_range(0..conditions.len())].clone();
+    if random.random_bool(0.2) {
+        let member = ["field", "op", "value", "all"][random.random_range(0..4)];
+        condition[member] = any_value(random, 1, here, there);
+    }
+    condition
+}
+
 fn arguments(random: &mut SmallRng, schema: &Map<String, Value>, here: &Known, there: &Known) -> Map<String, Value> {
     let mut arguments = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -153,6 +182,7 @@ fn arguments(random: &mut SmallRng, schema: &Map<String, Value>, here: &Known, t
                     None => json!([here.field_for(items)]),
                 }
             }
+            ("filter", _) if random.random_bool(0.9) => any_filter(random, 3, here, there),
             ("text" | "firstName" | "name", _) if random.random_bool(0.6) => json!("Zoë"),
             (_, Some(choices)) if random.random_bool(0.7) => choices[random.random_range(0..choices.len())].clone(),
             _ => any_value(random, 2, here, there),
