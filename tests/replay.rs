@@ -7,6 +7,8 @@ use chatbotx::event_log::merkle::Frontier;
 use chatbotx::local::control::{ControlCommand, run};
 use chatbotx::problem::{Code, Problem};
 use projections::{Checkpoint, ReadTables};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -83,9 +85,10 @@ async fn tables_replayed_to_any_position_or_time_are_what_the_live_ones_were_the
     let program = Program::start().await;
     let seen = told(&program).await;
     let live = program.tables().await;
-    // Spread over the whole log, and not at the same distance from each other.
-    for number in 0..MOMENTS {
-        let then = &seen[(number * number * 7 + number * 13) % seen.len()];
+    let seed: u64 = rand::rng().random();
+    println!("moments by the seed {seed}");
+    let moments = rand::seq::index::sample(&mut SmallRng::seed_from_u64(seed), seen.len(), MOMENTS);
+    for then in moments.into_iter().map(|number| &seen[number]) {
         let (tables, checkpoints) = replayed(&program, Moment::Position(then.at.position)).await;
         same_tables(&tables, &then.tables);
         assert_eq!(checkpoints, [then.at]);

@@ -274,6 +274,13 @@ fn misfit(kind: Kind, operator: Operator, value: &Value, path: &str) -> FilterEr
             error.hint("leave the quotes out")
         }
         Value::String(_) if matches!(kind, Kind::Email | Kind::Phone) => error.hint("contains finds a part of it"),
+        Value::String(text) if matches!(kind, Kind::Number | Kind::Truth | Kind::State) => {
+            match serde_json::from_str(text.trim()) {
+                Ok(Value::Number(_)) if matches!(kind, Kind::Number) => error.hint("leave the quotes out"),
+                Ok(Value::Bool(_)) if !matches!(kind, Kind::Number) => error.hint("leave the quotes out"),
+                _ => error,
+            }
+        }
         _ => error,
     }
 }
