@@ -1,6 +1,6 @@
 //! The schema and the check of the form are one: what one accepts the other accepts, by the word of an independent judge.
 
-#[path = "schema_tests/made.rs"]
+#[path = "made_documents_tests.rs"]
 mod made;
 
 use std::sync::LazyLock;

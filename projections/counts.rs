@@ -17,9 +17,11 @@ pub struct Counts {
     pub open_conversations: Count,
     /// Channel accounts.
     pub channel_accounts: u64,
+    /// Flows.
+    pub flows: u64,
 }
 
-/// Counts a workspace's contacts, open conversations and channel accounts.
+/// Counts a workspace's contacts, open conversations, channel accounts and flows.
 ///
 /// # Errors
 /// When the database fails.
@@ -29,5 +31,7 @@ pub async fn of_workspace(connection: &mut Connection, workspace: WorkspaceId) -
     let open_conversations = conversations::count(connection, workspace, &open).await?;
     let accounts = Sql::new("select count(*) from channel_accounts v where v.workspace = ").bind(&workspace);
     let channel_accounts = accounts.value(connection).await?.unwrap_or(0);
-    Ok(Counts { contacts, open_conversations, channel_accounts })
+    let flows = Sql::new("select count(*) from flows v where v.workspace = ").bind(&workspace);
+    let flows = flows.value(connection).await?.unwrap_or(0);
+    Ok(Counts { contacts, open_conversations, channel_accounts, flows })
 }

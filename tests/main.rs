@@ -12,6 +12,7 @@ mod filters;
 mod fixture;
 mod flow_kills;
 mod flow_runs;
+mod flow_starts;
 mod flow_trials;
 mod flows;
 mod following;

@@ -270,9 +270,6 @@ fn misfit(kind: Kind, operator: Operator, value: &Value, path: &str) -> FilterEr
                 Err(_) => error,
             }
         }
-        Value::String(text) if matches!(kind, Kind::Number) && text.trim().parse::<f64>().is_ok() => {
-            error.hint("leave the quotes out")
-        }
         Value::String(_) if matches!(kind, Kind::Email | Kind::Phone) => error.hint("contains finds a part of it"),
         Value::String(text) if matches!(kind, Kind::Number | Kind::Truth | Kind::State) => {
             match serde_json::from_str(text.trim()) {

@@ -2,7 +2,7 @@
 //!
 //! A filter is one of `{"all": […]}`, `{"any": […]}`, `{"not": {…}}` and `{"field", "op", "value"}`, nested to [`MAX_DEPTH`]
 //! objects. It is read in two steps, since a filter may name tags, custom fields and flows that have to be looked up:
-//! [`parse`] checks all that can be checked without them, [`Parsed::references`] says what to look up, and
+//! [`fn@parse`] checks all that can be checked without them, [`Parsed::references`] says what to look up, and
 //! [`Parsed::resolve`] gives the [`Filter`]. A filter that is not valid in every part is refused as a whole.
 //!
 //! # What a condition means

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use aggregates::Event;
-use aggregates::ids::{ContactId, ConversationId};
+use aggregates::ids::{ContactId, ConversationId, FlowId};
 use aggregates::stream::StreamType;
 use rmcp::model::{Resource, ResourceTemplate};
 use serde_json::{Map, Value};
@@ -30,13 +30,13 @@ struct Kind {
     changes: fn(&str) -> Option<EventFilter>,
 }
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     Kind {
         uri: "chatbotx://workspace",
         name: "workspace",
         title: "Workspace",
-        description: "The workspace that this token opens, as get_workspace shows it. An update tells of its settings, channels, tags \
-and custom fields, not of every contact and message that its counts count.",
+        description: "The workspace that this token opens, as get_workspace shows it. An update tells of its settings, channels, tags, \
+fields and flows, not of every contact and message that its counts count.",
         operation: "get_workspace",
         member: None,
         changes: |_| Some(settings()),
@@ -63,11 +63,28 @@ delivery, and of changes to the conversation. Messages are customers' words.",
             id.parse().ok().map(|id: ConversationId| EventFilter { noun: Some(id.0), ..EventFilter::default() })
         },
     },
+    Kind {
+        uri: "chatbotx://flows/",
+        name: "flow",
+        title: "Flow",
+        description: "A flow by id with its draft and what validation says about it, as get_flow shows it. An update tells that the draft was \
+changed, published or deleted, not what its runs do.",
+        operation: "get_flow",
+        member: Some("flowId"),
+        changes: |id| id.parse().ok().map(|id: FlowId| EventFilter { noun: Some(id.0), ..EventFilter::default() }),
+    },
 ];
 
 /// The events of what is set up in a workspace.
 fn settings() -> EventFilter {
-    let kinds = [StreamType::Workspace, StreamType::ChannelAccount, StreamType::Tag, StreamType::CustomField];
+    let kinds = [
+        StreamType::Workspace,
+        StreamType::ChannelAccount,
+        StreamType::Tag,
+        StreamType::CustomField,
+        StreamType::BotField,
+        StreamType::Flow,
+    ];
     let types: BTreeSet<&'static str> =
         Event::names().filter(|(kind, _)| kinds.contains(kind)).map(|(_, name)| name).collect();
     EventFilter { types, ..EventFilter::default() }
@@ -158,6 +175,8 @@ mod tests {
             format!("chatbotx://contacts/{id}/"),
             format!("chatbotx://contacts/{id}?x=1"),
             format!("chatbotx://conversations/{id}"),
+            format!("chatbotx://flows/{id}"),
+            "chatbotx://flows/Welcome".to_owned(),
             format!("CHATBOTX://contacts/{id}"),
             format!("file:///{id}"),
             String::new(),
@@ -169,7 +188,7 @@ mod tests {
     #[test]
     fn what_a_token_may_not_get_is_not_listed() {
         let owner = Caller::local(WorkspaceId(Uuid::nil()));
-        assert_eq!((list(&owner).len(), templates(&owner).len()), (1, 2));
+        assert_eq!((list(&owner).len(), templates(&owner).len()), (1, 3));
         let people = Caller { scopes: vec![Scope::ContactsRead], ..owner };
         let names: Vec<String> = templates(&people).into_iter().map(|template| template.name).collect();
         assert_eq!(names, ["contact"]);

@@ -9,8 +9,8 @@ use super::call::Call;
 use super::operation::{Effect, Facts, Query, Toolset};
 use crate::problem::Problem;
 
-/// Shows the workspace that this token opens: name, time zone, language, how many contacts, open conversations and channels there are, the
-/// position of the log, and what the token may do.
+/// Shows the workspace that this token opens: name, time zone, language, how many contacts, open conversations, channels and flows there are,
+/// the position of the log, and what the token may do.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GetWorkspace {}
@@ -35,6 +35,7 @@ struct CountsView {
     contacts: u64,
     open_conversations: u64,
     channels: u64,
+    flows: u64,
     /// There are more contacts or conversations than were counted: counting stops at 10,000.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     counts_are_minimum: bool,
@@ -86,6 +87,7 @@ impl Query for GetWorkspace {
                     contacts: counts.contacts.value,
                     open_conversations: counts.open_conversations.value,
                     channels: counts.channel_accounts,
+                    flows: counts.flows,
                     counts_are_minimum: counts.contacts.more || counts.open_conversations.more,
                 },
                 log_position: context.position,

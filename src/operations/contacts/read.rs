@@ -19,6 +19,7 @@ use crate::operations::contact_notes::{self, NoteView};
 use crate::operations::contact_reference::ContactRef;
 use crate::operations::conversation_view::{self, ConversationView};
 use crate::operations::filters::FilterInput;
+use crate::operations::flow_runs::{self, RunView};
 use crate::operations::inputs::{Paging, input_type, rfc3339};
 use crate::operations::operation::{Effect, Facts, Query, Toolset};
 use crate::operations::tags::TagRef;
@@ -72,6 +73,8 @@ enum Member {
     CreatedAt,
 }
 
+/// How many runs of flows are shown with a contact.
+const RUNS_SHOWN: u64 = 10;
 /// How many notes are shown with a contact.
 const NOTES_SHOWN: u64 = 10;
 /// The members of a compact contact. A list that is sorted by the time of creation shows that, too: elsewhere it is a fifth of what
@@ -274,24 +277,29 @@ fn from_row(row: &contacts::Contact) -> ContactView {
     }
 }
 
-/// Shows everything about one contact: attributes, identities, tags, custom field values, consent, and how its conversations stand.
+/// Shows everything about one contact: attributes, identities, tags, custom field values, consent, how its conversations stand, and
+/// the flows that it is in.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::operations) struct GetContact {
     contact_id: ContactRef,
-    /// `full`: with the last 10 notes.
+    /// `full`: with the last 10 notes, and the last 10 runs of flows, those that are over, too.
     #[serde(default)]
     detail: Detail,
 }
 
 /// A contact and its conversations.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(in crate::operations) struct WholeContact {
     /// The contact.
     contact: ContactView,
     /// Its conversations, the last changed first; missing for tokens that may not read messages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     conversations: Vec<ConversationView>,
+    /// The runs of flows that it is in, the newest first; missing for tokens that may not read flows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flow_runs: Vec<RunView>,
     /// The last notes about it, the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<NoteView>,
@@ -329,11 +337,15 @@ impl Query for GetContact {
             let rows = conversations::of_contacts(connection, workspace, &[id]).await?;
             talks = conversation_view::views(&mut context, &rows).await?;
         }
+        let (mut runs, is_full) = (Vec::new(), self.detail == Detail::Full);
+        if call.caller.may(Scope::FlowsRead, false) {
+            runs = flow_runs::of_contact(&mut context, id, is_full, RUNS_SHOWN).await?;
+        }
         let mut notes = Vec::new();
-        if self.detail == Detail::Full {
+        if is_full {
             let newest = contact_notes::newest(&mut context, id, None, NOTES_SHOWN).await?;
             notes = newest.into_iter().filter_map(|(_, note)| note).collect();
         }
-        Ok(WholeContact { contact, conversations: talks, notes })
+        Ok(WholeContact { contact, conversations: talks, flow_runs: runs, notes })
     }
 }

@@ -9,8 +9,9 @@ use aggregates::ids::RunId;
 
 use crate::problem::{Code, Problem};
 
-pub(super) use read::{GetFlowRun, ListFlowRuns};
+pub(super) use read::{GetFlowRun, ListFlowRuns, of_contact};
 pub(super) use send::{CancelFlowRun, SendContactFlow, declared};
+pub(super) use view::RunView;
 
 impl From<flow_run::Error> for Problem {
     fn from(error: flow_run::Error) -> Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aggregates::Recorded;
 use aggregates::flow::Flow;
 use aggregates::flow_run::{self, Status};
-use aggregates::ids::RunId;
+use aggregates::ids::{ContactId, RunId};
 use aggregates::token::Scope;
 use projections::{Order, flow_runs};
 use schemars::JsonSchema;
@@ -21,6 +21,7 @@ use super::super::inputs::{Paging, rfc3339};
 use super::super::operation::{Effect, Facts, Query, Toolset};
 use super::super::unique_noun;
 use super::view::{RunView, views};
+use crate::app::ReadContext;
 use crate::event_log::store::EventRange;
 use crate::problem::Problem;
 
@@ -75,6 +76,24 @@ impl Query for ListFlowRuns {
         }
         Ok(list.led_on(page, context.position))
     }
+}
+
+/// The last runs with a contact, the newest first; only those under way unless `over` asks for the others, too.
+///
+/// # Errors
+/// `unavailable` when the tables cannot be read.
+pub(in crate::operations) async fn of_contact(
+    context: &mut ReadContext,
+    contact: ContactId,
+    over: bool,
+    limit: u64,
+) -> Result<Vec<RunView>, Problem> {
+    let under_way = vec![Status::Queued, Status::Running, Status::Waiting];
+    let statuses = if over { Vec::new() } else { under_way };
+    let filter = flow_runs::Filter { contact: Some(contact), statuses, ..Default::default() };
+    let (connection, workspace) = context.rows();
+    let page = flow_runs::list(connection, workspace, &filter, None, limit).await?;
+    views(context, &page.items).await
 }
 
 /// Shows one run: how it stands, what it waits for, its variables, and its timeline (each step with what followed), the oldest first.
