@@ -160,7 +160,7 @@ async def subscribed(stage: Stage, kind: str) -> None:
             listed = await client.list_resources()
             equal([str(one.uri) for one in listed.resources], ["chatbotx://workspace"], "the workspace is listed")
             templates = await client.list_resource_templates()
-            equal(len(templates.resource_templates), 2, "contacts and conversations have templates")
+            equal(len(templates.resource_templates), 3, "contacts, conversations and flows have templates")
             contact, uri = await new_contact(assistant, "Ana")
             _, other = await new_contact(assistant, "Bo")
             updates = updates_of(client)
