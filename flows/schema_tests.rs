@@ -1,5 +1,6 @@
 //! The schema and the check of the form are one: what one accepts the other accepts, by the word of an independent judge.
 
+#[cfg(test)]
 #[path = "made_documents_tests.rs"]
 mod made;
 

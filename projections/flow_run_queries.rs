@@ -122,15 +122,6 @@ pub async fn next_due(connection: &mut Connection) -> Result<Option<i64>, Error>
     Sql::new(sql).value(connection).await
 }
 
-/// The runs of a workspace that are between two steps; at most `limit`.
-///
-/// # Errors
-/// When the database fails.
-pub async fn running(connection: &mut Connection, workspace: WorkspaceId, limit: u64) -> Result<Vec<FlowRun>, Error> {
-    let sql = select().bind(&workspace).push(" and v.status = 'running' order by v.id limit ");
-    sql.bind(&limit).rows(connection).await
-}
-
 /// The runs with a contact that are not over, the oldest first.
 ///
 /// # Errors
@@ -153,6 +144,16 @@ pub async fn awaited(connection: &mut Connection, workspace: WorkspaceId) -> Res
     let sql = Sql::new("select distinct waits_event from flow_runs where workspace = ").bind(&workspace);
     let rows = sql.push(" and waits_event is not null").raw(connection).await?;
     rows.iter().map(|row| decode(row, 0)).collect()
+}
+
+/// Whether any run of a workspace is under way.
+///
+/// # Errors
+/// When the database fails.
+pub async fn any_under_way(connection: &mut Connection, workspace: WorkspaceId) -> Result<bool, Error> {
+    let sql = Sql::new("select 1 from flow_runs where workspace = ").bind(&workspace);
+    let sql = sql.push(" and ended_at is null limit 1");
+    Ok(sql.value::<i64>(connection).await?.is_some())
 }
 
 /// The runs that wait for what is written in a conversation, the one that asked last first.

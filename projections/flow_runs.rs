@@ -13,8 +13,8 @@ use crate::rows::Rows;
 use crate::table::{Poison, Projection, table};
 
 pub use crate::flow_run_queries::{
-    Due, Filter, active_of_contact, awaited, count, due, get, handled_in, last_by_flow, last_of, list, next_due,
-    queued_of, running, waiting_in,
+    Due, Filter, active_of_contact, any_under_way, awaited, count, due, get, handled_in, last_by_flow, last_of, list,
+    next_due, queued_of, waiting_in,
 };
 
 table! {

@@ -15,8 +15,12 @@ use crate::event_log::append::LogError;
 use crate::event_log::store::{FLOW_RUNS, ReactionCheckpoint};
 use crate::problem::{Code, Problem};
 
-/// Events that are looked at before the checkpoint moves.
+/// Events that are looked at at a time.
 const PAGE: usize = 200;
+/// The checkpoint is written when so many events lie behind it, or so much time: each time costs a write to the disk that the log waits
+/// for, too. What lies between is seen again after a kill, which does no harm.
+const EVENTS_PER_CHECKPOINT: u64 = 1_000;
+const TIME_PER_CHECKPOINT: Duration = Duration::from_secs(1);
 /// Workspaces that are looked at together.
 const WORKSPACES_AT_ONCE: usize = 8;
 /// How often the clock is compared with what is due: it may have been turned.
@@ -29,6 +33,9 @@ const DUE_AT_ONCE: u64 = 100;
 /// How far the reaction has come in one workspace, and what it knows of it.
 struct Place {
     position: u64,
+    /// The checkpoint, and when it was written.
+    kept: u64,
+    kept_at: Instant,
     runs: FlowRuns,
     /// When it may be tried again, after a failure.
     paused_until: Option<Instant>,
@@ -66,16 +73,38 @@ impl Reactions {
                 }
             }
             behind = self.catch_up(std::mem::take(&mut behind)).await;
-            let woken = self.wake_due().await;
-            if woken {
+            if self.app.stopping().is_cancelled() {
+                return self.keep_checkpoints().await;
+            }
+            if self.wake_due().await {
                 continue;
             }
             tokio::select! {
-                () = self.app.stopping().cancelled() => return,
-                changed = commits.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(self.until_next_due().await) => {}
+                () = self.app.stopping().cancelled() => {}
+                _ = commits.changed() => {}
+                () = tokio::time::sleep(self.until_next_due().await) => self.keep_checkpoints().await,
             }
         }
+    }
+
+    /// Writes the checkpoints that lie behind.
+    async fn keep_checkpoints(&self) {
+        let places: Vec<_> = self.places.lock().await.iter().map(|(id, place)| (*id, Arc::clone(place))).collect();
+        for (workspace, place) in places {
+            if let Err(problem) = self.keep(workspace, &mut *place.lock().await).await {
+                tracing::warn!(workspace.id = %workspace, %problem, "the checkpoint of the flows could not be written");
+            }
+        }
+    }
+
+    async fn keep(&self, workspace: WorkspaceId, place: &mut Place) -> Result<(), Problem> {
+        if place.position > place.kept {
+            let checkpoint = ReactionCheckpoint { reaction: FLOW_RUNS, workspace, position: place.position };
+            self.app.log().store().keep_reaction_checkpoints(&[checkpoint]).await?;
+            place.kept = place.position;
+        }
+        place.kept_at = Instant::now();
+        Ok(())
     }
 
     /// Reacts to everything that there is and to all that is due by the clock, and to what follows from it. For whoever turns the clock.
@@ -94,6 +123,7 @@ impl Reactions {
                 }
             }
             if !self.wake_due().await {
+                self.keep_checkpoints().await;
                 return Ok(());
             }
         }
@@ -141,12 +171,13 @@ impl Reactions {
                 .hint("restore the log from a backup that has it")
         })?;
         let runs = FlowRuns::new(&self.app, &self.documents, workspace);
-        let place = Arc::new(Mutex::new(Place { position, runs, paused_until: None }));
+        let (kept, kept_at) = (position, Instant::now());
+        let place = Arc::new(Mutex::new(Place { position, kept, kept_at, runs, paused_until: None }));
         places.insert(workspace, Arc::clone(&place));
         Ok(place)
     }
 
-    /// Reacts to the events of a workspace up to its head. The checkpoint follows page by page, and as far as it came after a failure.
+    /// Reacts to the events of a workspace up to its head, or to the one that it cannot react to.
     async fn react(&self, workspace: WorkspaceId, place: &mut Place) -> Result<(), Problem> {
         loop {
             let entries = match self.app.log().entries_after(workspace, place.position, PAGE).await {
@@ -158,7 +189,6 @@ impl Reactions {
             if entries.is_empty() || self.app.stopping().is_cancelled() {
                 return Ok(());
             }
-            let before = place.position;
             let mut outcome = Ok(());
             for entry in &entries {
                 outcome = place.runs.react(&entry.recorded).await;
@@ -167,9 +197,9 @@ impl Reactions {
                 }
                 place.position = entry.recorded.position;
             }
-            if place.position > before {
-                let checkpoint = ReactionCheckpoint { reaction: FLOW_RUNS, workspace, position: place.position };
-                self.app.log().store().keep_reaction_checkpoints(&[checkpoint]).await?;
+            let is_far = place.position - place.kept >= EVENTS_PER_CHECKPOINT;
+            if is_far || place.kept_at.elapsed() >= TIME_PER_CHECKPOINT {
+                self.keep(workspace, place).await?;
             }
             outcome?;
         }

@@ -65,5 +65,5 @@ create index flow_runs_by_flow on flow_runs (workspace, flow, created_at, id);
 create index flow_runs_by_contact on flow_runs (workspace, contact, flow, first_position);
 create index flow_runs_by_conversation on flow_runs (workspace, conversation, input_position) where conversation is not null;
 create index flow_runs_due on flow_runs (due_at, workspace, id) where due_at is not null;
-create index flow_runs_running on flow_runs (workspace, id) where status = 'running';
+create index flow_runs_under_way on flow_runs (workspace, id) where ended_at is null;
 create index flow_runs_awaiting on flow_runs (workspace, waits_event) where waits_event is not null;

@@ -164,6 +164,18 @@ impl Decision for Unasked<'_> {
 }
 
 impl FlowRuns {
+    /// Whether any run is under way that may take in what contacts write.
+    async fn any_under_way(&mut self) -> Result<bool, Problem> {
+        if let Some(known) = self.under_way {
+            return Ok(known);
+        }
+        let mut context = self.app.read(self.workspace, None).await?;
+        let (connection, workspace) = context.rows();
+        let any = flow_runs::any_under_way(connection, workspace).await?;
+        self.under_way = Some(any);
+        Ok(any)
+    }
+
     /// Takes a message in: for the run that asked for it, otherwise for a flow that starts by it.
     pub(super) async fn arrive(
         &mut self,
@@ -172,6 +184,9 @@ impl FlowRuns {
         names: &[&'static str],
     ) -> Result<(), Problem> {
         let startables = self.known_startables().await?;
+        if startables.is_empty() && !self.any_under_way().await? {
+            return Ok(());
+        }
         let conversation = ConversationId(event.stream_id);
         let mut context = self.app.read(self.workspace, Some(event.position)).await?;
         if context.stale {

@@ -42,12 +42,15 @@ pub(super) struct FlowRuns {
     startables: Option<Arc<Vec<Startable>>>,
     /// The events that runs wait for; nothing before that was looked up. One that is here too long only costs a look.
     awaited: Option<BTreeSet<String>>,
+    /// Whether any run is under way that may take in what contacts write; nothing before that was looked up. True for too long only costs a
+    /// look at each message.
+    under_way: Option<bool>,
 }
 
 impl FlowRuns {
     pub(super) fn new(app: &Arc<App>, documents: &Arc<Documents>, workspace: WorkspaceId) -> Self {
         let (app, documents) = (Arc::clone(app), Arc::clone(documents));
-        Self { app, documents, workspace, startables: None, awaited: None }
+        Self { app, documents, workspace, startables: None, awaited: None, under_way: None }
     }
 
     /// Does what follows from an event.
@@ -94,7 +97,10 @@ impl FlowRuns {
         let run = RunId(recorded.stream_id);
         match event {
             // From here it goes as far as it can. What follows has happened by then, or is seen again with this event after a kill.
-            FlowRunStarted(_) | FlowRunResumed { .. } => self.go_on(run).await,
+            FlowRunStarted(_) | FlowRunResumed { .. } => {
+                self.under_way = Some(true);
+                self.go_on(run).await
+            }
             FlowRunWaiting { pause, .. } => {
                 if let (Reason::Event { event }, Some(awaited)) = (&pause.reason, &mut self.awaited) {
                     awaited.insert(event.clone());
