@@ -116,3 +116,21 @@ async fn a_second_run_is_refused_restarts_or_queues() {
     assert_eq!(state(&queued).await, "completed");
     assert_eq!(sent(&program, &visitor).await, ["Name?", "Name?", "Hi Ana", "Name?", "Hi Bo"]);
 }
+
+#[tokio::test]
+async fn a_flow_that_cools_down_starts_by_itself_no_sooner_but_whoever_calls_for_it_gets_it() {
+    let program = Program::start().await;
+    let more = json!({"start": [{"keyword": {"any": ["hi"]}}], "policy": {"cooldown": "1h"}});
+    publish(&program, flow("Greets", &json!({"say": {"send": {"text": "Hello"}}}), &more)).await;
+    let visitor = program.visitor("Ana").await;
+    let hour = 3_600_000_000;
+    for (id, turned, greetings) in [("1", 0, 1), ("2", hour - 1, 1), ("3", 1, 2)] {
+        program.clock.turn(turned);
+        says(&visitor, id, "hi").await;
+        program.settle().await;
+        assert_eq!(sent(&program, &visitor).await.len(), greetings, "message {id}");
+    }
+    program.done("send_contact_flow", json!({"contactId": reference(&visitor), "flowId": "Greets"})).await;
+    program.settle().await;
+    assert_eq!(sent(&program, &visitor).await.len(), 3);
+}
