@@ -307,3 +307,21 @@ async fn a_handoff_within_a_called_flow_ends_the_whole_run() {
     let talk = program.done("get_conversation", json!({"contactId": reference(&visitor)})).await;
     assert_eq!(talk["conversation"]["owner"], "human");
 }
+
+#[tokio::test]
+async fn what_is_written_while_the_run_is_busy_answers_its_next_question() {
+    let program = Program::start().await;
+    let steps = json!({
+        "name": {"question": {"text": "Name?", "saveTo": "run.name"}},
+        "cake": {"question": {"text": "Cake?", "saveTo": "run.cake"}},
+        "say": {"send": {"text": "{{ run.cake }} for {{ run.name }}."}},
+    });
+    publish(&program, flow("Order", &steps, &json!({"start": [{"keyword": {"any": ["go"]}}]}))).await;
+    let visitor = program.visitor("Ana").await;
+    // All of it before the program comes to the first.
+    says(&visitor, "1", "go").await;
+    says(&visitor, "2", "Ana").await;
+    says(&visitor, "3", "Bienenstich").await;
+    program.settle().await;
+    assert_eq!(sent(&program, &visitor).await, ["Name?", "Cake?", "Bienenstich for Ana."]);
+}

@@ -13,7 +13,7 @@ use projections::flow_runs;
 
 use super::FlowRuns;
 use super::documents::{Documents, Startable};
-use super::starts::{Automatic, event_starts, fits, passed_over};
+use super::starts::{Automatic, event_starts, fits, passed_over, run_id};
 use super::turns::Player;
 use crate::app::{Caller, Decision, UnitOfWork};
 use crate::problem::{Code, Problem};
@@ -138,9 +138,10 @@ impl Unasked<'_> {
 }
 
 impl Decision for Unasked<'_> {
-    type Outcome = ();
+    /// The runs that it may have started.
+    type Outcome = Vec<RunId>;
 
-    async fn decide(&self, unit: &mut UnitOfWork) -> Result<(), Problem> {
+    async fn decide(&self, unit: &mut UnitOfWork) -> Result<Vec<RunId>, Problem> {
         let Arrived { event: recorded, message, .. } = self.arrived;
         for run in self.waiting {
             if let Some(player) = listener(unit, self.documents, *run, recorded.position).await? {
@@ -151,15 +152,18 @@ impl Decision for Unasked<'_> {
         let channel = unit.load::<ChannelAccount>(message.account.0).await?.map(|account| account.channel);
         let (position, event) = (recorded.position, recorded.id);
         if let Some(startable) = self.by_keyword(channel) {
-            return self.automatic(startable, Cause::Keyword { position, event }).begin(unit).await;
+            self.automatic(startable, Cause::Keyword { position, event }).begin(unit).await?;
+            return Ok(vec![run_id(recorded, startable.flow)]);
         }
+        let mut started = Vec::new();
         for (startable, start) in &self.by_event {
             let elsewhere = startable.document.channel().is_some_and(|wanted| Some(wanted) != channel);
             if !elsewhere && fits(unit, startable, start, recorded, message.contact).await? {
                 self.automatic(startable, Cause::Event { position, event }).begin(unit).await?;
+                started.push(run_id(recorded, startable.flow));
             }
         }
-        Ok(())
+        Ok(started)
     }
 }
 
@@ -206,7 +210,8 @@ impl FlowRuns {
             let answer = Answer { documents: &self.documents, arrived, run: *run };
             match self.decide(*run, "flow_run_answered", &answer).await {
                 Ok((false, _)) => {}
-                Ok((true, _)) => return Ok(()),
+                // At once: what was written after it may answer what the run asks next.
+                Ok((true, _)) => return self.go_on(*run).await,
                 Err(problem) => return self.fail(*run, problem).await,
             }
         }
@@ -217,7 +222,14 @@ impl FlowRuns {
         let (documents, startables) = (&*self.documents, startables.as_slice());
         let unasked = Unasked { documents, arrived, waiting: &waiting, startables, by_event };
         let caller = Caller::system(self.workspace);
-        let taken = self.decide_as(&caller, "flow_message_received", &unasked).await;
-        taken.map(|_| ()).or_else(|problem| passed_over(event, problem))
+        match self.decide_as(&caller, "flow_message_received", &unasked).await {
+            Err(problem) => passed_over(event, problem),
+            Ok((started, _)) => {
+                for run in started {
+                    self.go_on(run).await?;
+                }
+                Ok(())
+            }
+        }
     }
 }

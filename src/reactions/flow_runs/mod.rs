@@ -202,6 +202,7 @@ impl FlowRuns {
             let waits = row.waits_event.as_deref().is_some_and(|event| names.contains(&event));
             if row.status == Status::Waiting && waits {
                 self.take_turn(row.id, Prompt::Event(Arc::clone(recorded))).await?;
+                self.go_on(row.id).await?;
             }
         }
         Ok(())

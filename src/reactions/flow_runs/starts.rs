@@ -163,9 +163,16 @@ impl FlowRuns {
         }
         let Some((by, hops)) = self.begun_by(event).await? else { return Ok(()) };
         startables.retain(|(startable, _)| Some(startable.flow) != by);
+        let runs: Vec<RunId> = startables.iter().map(|(startable, _)| run_id(event, startable.flow)).collect();
         let decision = StartByEvent { startables, event, contact, hops };
-        let started = self.decide_as(&Caller::system(self.workspace), "flow_started_by_event", &decision).await;
-        started.map(|_| ()).or_else(|problem| passed_over(event, problem))
+        if let Err(problem) = self.decide_as(&Caller::system(self.workspace), "flow_started_by_event", &decision).await
+        {
+            return passed_over(event, problem);
+        }
+        for run in runs {
+            self.go_on(run).await?;
+        }
+        Ok(())
     }
 
     /// The flow whose run caused an event, and how many runs began by themselves in a row with the one that it may start. Nothing for
