@@ -11,6 +11,7 @@ use std::time::Duration;
 use aggregates::Recorded;
 use aggregates::ids::WorkspaceId;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -19,19 +20,27 @@ use super::following::Batch;
 use crate::event_log::EventLog;
 use crate::event_log::append::LogEntry;
 
-/// Events that are given out at once. Pages follow one another without a rest while there are more.
+/// The most events that are given out at once.
 const PAGE: usize = 2_000;
+/// The fewest: below it the bytes of a round are nothing beside waking its followers.
+const PAGE_MIN: usize = 16;
 /// The most events that one group keeps.
 const KEPT_BY_ONE: usize = 4_096;
 /// The fewest for which every group has room.
 const KEPT_BY_EACH: usize = 32;
 /// Events that the groups of one workspace keep together.
 const KEPT: usize = 8_192;
-/// After it woke followers the task rests this long for each of them: a thousand are told ten times a second of what was committed
+/// After it woke followers the task rests this long for each of them: a thousand are told 25 times a second of what was committed
 /// meanwhile, instead of taking the machine from the writers at every commit.
-const REST_PER_FOLLOWER: Duration = Duration::from_micros(100);
-/// It never rests longer.
+const REST_PER_FOLLOWER: Duration = Duration::from_micros(40);
+/// It does not rest longer for that.
 const REST_MAX: Duration = Duration::from_millis(250);
+/// Bytes that followers are given in a second for each core, all of them together. Writers go before followers: a thousand followers
+/// of everything, under writers at full speed, would otherwise take a third of the machine for copying. They fall behind instead, for
+/// as long as that lasts, and lose nothing.
+const BYTES_PER_CORE: u32 = 32 * 1024 * 1024;
+/// How long giving out a page takes at that rate: waking a thousand followers costs as much as the bytes, so not more often.
+const ROUND: Duration = Duration::from_millis(500);
 /// Followers that may read from the log at a time.
 const CATCHING_UP: usize = 4;
 /// The pause after a page that could not be read.
@@ -48,6 +57,10 @@ pub(super) struct Follows {
     topics: Mutex<HashMap<WorkspaceId, Arc<Topic>>>,
     /// Places for those that read from the log.
     pub(super) catching_up: Semaphore,
+    /// Bytes that followers were given, each for itself.
+    pub(super) given: AtomicU64,
+    /// How many they are given in a second.
+    bytes_per_second: f64,
 }
 
 /// What is followed in one workspace.
@@ -81,7 +94,15 @@ pub(super) struct Kept {
 
 impl Follows {
     pub(super) fn new(log: Arc<EventLog>, stop: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { log, stop, topics: Mutex::default(), catching_up: Semaphore::new(CATCHING_UP) })
+        let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+        Arc::new(Self {
+            log,
+            stop,
+            topics: Mutex::default(),
+            catching_up: Semaphore::new(CATCHING_UP),
+            given: AtomicU64::new(0),
+            bytes_per_second: f64::from(BYTES_PER_CORE) * f64::from(cores),
+        })
     }
 
     /// How many followers there are.
@@ -140,16 +161,16 @@ impl Follows {
     /// Gives the events of a workspace to those who want them, as long as anybody follows.
     async fn give_out(self: Arc<Self>, topic: Arc<Topic>) {
         let mut head = self.log.stream().follow(topic.workspace);
+        let mut pace = Pace::new(self.given.load(Ordering::Relaxed));
         loop {
             head.borrow_and_update();
             let reached = topic.reached.load(Ordering::Acquire);
-            let rest = match self.log.entries_after(topic.workspace, reached, PAGE).await {
+            let rest = match self.log.entries_after(topic.workspace, reached, pace.page).await {
                 Ok(page) if page.is_empty() => None,
                 Ok(page) => {
                     let woken = u32::try_from(topic.give(&page)).unwrap_or(u32::MAX);
-                    let rest = REST_PER_FOLLOWER.saturating_mul(woken).min(REST_MAX);
-                    // Followers must not fall further and further behind writers who are faster than a page in each rest.
-                    Some(if page.len() < PAGE { rest } else { Duration::ZERO })
+                    pace.given(page.len());
+                    Some(REST_PER_FOLLOWER.saturating_mul(woken).min(REST_MAX))
                 }
                 Err(error) if self.stop.is_cancelled() => {
                     tracing::debug!(%error, "followers are told nothing more: the program ends");
@@ -162,8 +183,11 @@ impl Follows {
             };
             let next = async {
                 match rest {
-                    Some(rest) if rest.is_zero() => tokio::task::yield_now().await,
-                    Some(rest) => tokio::time::sleep(rest).await,
+                    Some(rest) => {
+                        tokio::time::sleep(rest).await;
+                        let owed = pace.owed(self.given.load(Ordering::Relaxed), self.bytes_per_second);
+                        tokio::time::sleep(owed).await;
+                    }
                     // The sender stays in the stream as long as this receiver does.
                     None => drop(head.changed().await),
                 }
@@ -174,6 +198,40 @@ impl Follows {
                 () = next => {}
             }
         }
+    }
+}
+
+/// How fast a workspace's events are given out: as fast as all followers together may be given bytes.
+struct Pace {
+    /// The most events in the next page.
+    page: usize,
+    /// Events in the last one.
+    events: usize,
+    /// When it was given.
+    at: Instant,
+    /// Bytes that followers had been given when the last page was paid for.
+    paid: u64,
+}
+
+impl Pace {
+    fn new(given: u64) -> Self {
+        Self { page: PAGE, events: 0, at: Instant::now(), paid: given }
+    }
+
+    /// A page is on its way.
+    fn given(&mut self, events: usize) {
+        (self.events, self.at) = (events, Instant::now());
+    }
+
+    /// How long to rest for what followers took of the last page, and makes the next one fit.
+    fn owed(&mut self, given: u64, bytes_per_second: f64) -> Duration {
+        // Far below 2^52.
+        let cost = Duration::from_secs_f64(given.saturating_sub(self.paid) as f64 / bytes_per_second);
+        self.paid = given;
+        let fitting = self.events as f64 * ROUND.as_secs_f64() / cost.as_secs_f64().max(1e-9);
+        // A page that was smaller than it might have been says little about the next one; it may grow step by step.
+        self.page = (fitting as usize).clamp(PAGE_MIN, (2 * self.page).min(PAGE));
+        cost.saturating_sub(self.at.elapsed())
     }
 }
 

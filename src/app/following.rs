@@ -97,14 +97,6 @@ impl Batch {
         self.events.last().map_or(0, |event| event.position)
     }
 
-    /// What they are on the wire: made by whoever asks first, for all that share the batch.
-    ///
-    /// # Errors
-    /// What `encode` said the first time.
-    pub fn encoded(&self, encode: impl FnOnce(&[Arc<Recorded>]) -> Result<Bytes, Problem>) -> Result<Bytes, Problem> {
-        self.encoded.get_or_init(|| encode(&self.events)).clone()
-    }
-
     /// The part behind `position`.
     fn behind(self: Arc<Self>, position: u64) -> Arc<Self> {
         match self.events.partition_point(|event| event.position <= position) {
@@ -121,6 +113,20 @@ impl Following {
             self.cursor = self.cursor.max(reached);
         }
         self.cursor
+    }
+
+    /// What a batch is on the wire: made by whoever asks first, for all that share it. It counts as given to this follower.
+    ///
+    /// # Errors
+    /// What `encode` said the first time.
+    pub fn encoded(
+        &self,
+        batch: &Batch,
+        encode: impl FnOnce(&[Arc<Recorded>]) -> Result<Bytes, Problem>,
+    ) -> Result<Bytes, Problem> {
+        let encoded = batch.encoded.get_or_init(|| encode(&batch.events)).clone()?;
+        self.follows.given.fetch_add(encoded.len() as u64, Ordering::Relaxed);
+        Ok(encoded)
     }
 
     /// Leaves out what was committed until now.

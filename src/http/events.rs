@@ -158,7 +158,7 @@ fn told(mut following: Following, place: Place, stop: CancellationToken) -> impl
                 step = following.next() => step,
             };
             let bytes = match step {
-                Ok(Some(Step::Events(batch))) => batch.encoded(blocks),
+                Ok(Some(Step::Events(batch))) => following.encoded(&batch, blocks),
                 Ok(Some(Step::Passed(position))) => Ok(Bytes::from(format!(": nothing up to here\nid: {position}\n\n"))),
                 Ok(None) => break,
                 Err(problem) => Err(problem),
