@@ -167,7 +167,7 @@ impl App {
                 Ok(Attempt::Ended(Ok(finished(outcome, unit, &appended))))
             }
             Err(Refusal::Repeated(stored)) => Ok(Attempt::Ended(self.replay(&unit, request, &stored))),
-            Err(Refusal::Conflict { .. }) => {
+            Err(Refusal::Conflict { .. } | Refusal::Held) => {
                 unit.forget_states();
                 Ok(Attempt::Again(moved_on()))
             }
@@ -360,6 +360,9 @@ impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Busy => Self::new(Code::Unavailable, "too many writes are waiting").retry_after_ms(500),
+            LogError::Held => {
+                Self::new(Code::Unavailable, "another process is writing to the workspace").retry_after_ms(1_000)
+            }
             LogError::Closed => Self::new(Code::Unavailable, "the server is ending").retry_after_ms(1_000),
             LogError::Database(_) | LogError::CommitUnknown(_) => {
                 tracing::error!(%error, "the event log failed");

@@ -165,6 +165,9 @@ pub enum Refusal {
         /// Who holds it.
         owner: Uuid,
     },
+    /// Another process is writing to the workspace at this moment: nothing was decided. Only the appender sees it, and tries again.
+    #[error("another process is writing to the workspace")]
+    Held,
     /// The payload of an event is over [`MAX_PAYLOAD_BYTES`].
     #[error("an event is larger than {MAX_PAYLOAD_BYTES} bytes")]
     TooLarge,
@@ -188,6 +191,9 @@ pub enum LogError {
     /// An event of a newer version of the program.
     #[error(transparent)]
     Decode(#[from] aggregates::DecodeError),
+    /// Another process has been writing to the workspace for longer than an append waits; nothing was written.
+    #[error("another process holds the workspace's log for too long")]
+    Held,
     /// Too much waits to be written.
     #[error("too many writes are waiting")]
     Busy,

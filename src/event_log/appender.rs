@@ -1,14 +1,20 @@
 //! Group commit: one task writes for everybody. While one batch is on its way to the disk the next one collects by itself, so
 //! there is no timer to tune; the more callers, the larger the batches.
+//!
+//! Where other processes write, too, one of them may hold a workspace at this moment. The units of that workspace then wait in a lane of
+//! their own, on a connection of their own, and nobody else waits for them.
 
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use aggregates::ids::WorkspaceId;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::append::{AppendUnit, Appended, LogEntry, LogError, Refusal};
+use super::append::{AppendUnit, Appended, Expected, LogEntry, LogError, Refusal};
 use super::event_stream::EventStream;
-use super::store::{BatchAnswers, EventRange, LogStore};
+use super::store::{BatchAnswers, EventRange, LogStore, WhenHeld};
 use crate::clock::Clock;
 
 /// The most units in one transaction.
@@ -17,6 +23,12 @@ const MAX_BATCH_UNITS: usize = 512;
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// How many units may wait; more are told to come back.
 const QUEUE_UNITS: usize = 8_192;
+/// Workspaces that are waited for at once; the units of more wait for a place.
+const LANES: usize = 4;
+/// How long the database is asked what became of a commit whose answer was lost.
+const ASK: Duration = Duration::from_secs(30);
+/// The pause between two questions.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// What became of a unit.
 pub type AppendAnswer = Result<Result<Appended, Refusal>, LogError>;
@@ -38,7 +50,15 @@ impl Appender {
     pub fn start(store: Arc<dyn LogStore>, stream: Arc<EventStream>, clock: Arc<dyn Clock>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_UNITS);
         let (failures, failed_at) = watch::channel(None);
-        tokio::spawn(run(waiting, store, stream, clock, failures));
+        let writing = Writing {
+            store,
+            stream,
+            clock,
+            failures,
+            lanes: Mutex::default(),
+            places: Arc::new(Semaphore::new(LANES)),
+        };
+        tokio::spawn(run(waiting, Arc::new(writing)));
         Self { queue, failed_at }
     }
 
@@ -61,42 +81,144 @@ impl Appender {
     }
 }
 
-async fn run(
-    mut waiting: mpsc::Receiver<Pending>,
+/// What those who write share.
+struct Writing {
     store: Arc<dyn LogStore>,
     stream: Arc<EventStream>,
     clock: Arc<dyn Clock>,
     failures: watch::Sender<Option<Instant>>,
-) {
+    /// What waits for a workspace that another process holds. As long as there is an entry, its lane is at work, and every unit of the
+    /// workspace goes there: they keep their order.
+    lanes: Mutex<HashMap<WorkspaceId, VecDeque<Pending>>>,
+    places: Arc<Semaphore>,
+}
+
+async fn run(mut waiting: mpsc::Receiver<Pending>, writing: Arc<Writing>) {
     while let Some(first) = waiting.recv().await {
-        let mut bytes = first.unit.size_bytes();
-        let mut batch = vec![first];
-        while batch.len() < MAX_BATCH_UNITS && bytes < MAX_BATCH_BYTES {
-            let Ok(next) = waiting.try_recv() else { break };
-            bytes += next.unit.size_bytes();
-            batch.push(next);
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        while let Some(pending) = next {
+            if let Some(pending) = writing.without_lane(pending) {
+                batch.push(pending);
+            }
+            next = if batch.is_full() { None } else { waiting.try_recv().ok() };
         }
-        metrics::histogram!("chatbotx_append_batch_units").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-        let (units, answers): (Vec<AppendUnit>, Vec<_>) =
-            batch.into_iter().map(|pending| (pending.unit, pending.answer)).unzip();
-        let outcomes = append_or_split(&*store, &units, clock.now()).await;
-        stream.publish(entries(units, &outcomes));
-        let failed = outcomes.iter().any(Result::is_err);
-        failures.send_if_modified(|at| std::mem::replace(at, failed.then(Instant::now)).is_some() || failed);
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            // Whoever gave up waiting finds what was done under the idempotency key.
-            let _gone = answer.send(outcome);
+        for held in writing.write(batch, WhenHeld::Skip).await {
+            writing.wait_in_lane(held);
         }
     }
 }
 
+/// Units that go into one transaction.
+#[derive(Default)]
+struct Batch {
+    units: Vec<Pending>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn push(&mut self, pending: Pending) {
+        self.bytes += pending.unit.size_bytes();
+        self.units.push(pending);
+    }
+
+    fn is_full(&self) -> bool {
+        self.units.len() >= MAX_BATCH_UNITS || self.bytes >= MAX_BATCH_BYTES
+    }
+}
+
+impl Writing {
+    fn lanes(&self) -> MutexGuard<'_, HashMap<WorkspaceId, VecDeque<Pending>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The unit, unless its workspace has a lane: then it waits there.
+    fn without_lane(&self, pending: Pending) -> Option<Pending> {
+        match self.lanes().get_mut(&pending.unit.workspace) {
+            Some(lane) => {
+                lane.push_back(pending);
+                None
+            }
+            None => Some(pending),
+        }
+    }
+
+    /// Puts a unit behind those of its workspace that wait already; begins a lane for the first one.
+    fn wait_in_lane(self: &Arc<Self>, pending: Pending) {
+        let workspace = pending.unit.workspace;
+        let mut lanes = self.lanes();
+        let begun = !lanes.contains_key(&workspace);
+        lanes.entry(workspace).or_default().push_back(pending);
+        if begun {
+            tokio::spawn(Arc::clone(self).work_off(workspace));
+        }
+    }
+
+    /// Writes what waits for one workspace, however long another process holds it, until nothing waits.
+    async fn work_off(self: Arc<Self>, workspace: WorkspaceId) {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        loop {
+            let mut batch = Batch::default();
+            {
+                let mut lanes = self.lanes();
+                let Some(lane) = lanes.get_mut(&workspace) else { break };
+                while !batch.is_full()
+                    && let Some(pending) = lane.pop_front()
+                {
+                    batch.push(pending);
+                }
+                if batch.units.is_empty() {
+                    lanes.remove(&workspace);
+                    break;
+                }
+            }
+            for held in self.write(batch, WhenHeld::Wait).await {
+                let _gone = held.answer.send(Err(LogError::Held));
+            }
+        }
+        drop(place);
+    }
+
+    /// Writes a batch and answers; gives back the units whose workspace another process holds.
+    async fn write(&self, batch: Batch, held: WhenHeld) -> Vec<Pending> {
+        if batch.units.is_empty() {
+            return Vec::new();
+        }
+        metrics::histogram!("chatbotx_append_batch_units").record(u32::try_from(batch.units.len()).unwrap_or(u32::MAX));
+        let (units, answers): (Vec<AppendUnit>, Vec<_>) =
+            batch.units.into_iter().map(|pending| (pending.unit, pending.answer)).unzip();
+        let outcomes = append_or_split(&*self.store, &units, self.clock.now(), held).await;
+        let failed = outcomes.iter().any(Result::is_err);
+        self.failures.send_if_modified(|at| std::mem::replace(at, failed.then(Instant::now)).is_some() || failed);
+        let mut written = Vec::with_capacity(units.len());
+        let mut waiting = Vec::new();
+        let mut decided = Vec::with_capacity(units.len());
+        for ((unit, answer), outcome) in units.into_iter().zip(answers).zip(outcomes) {
+            if matches!(outcome, Ok(Err(Refusal::Held))) {
+                waiting.push(Pending { unit, answer });
+            } else {
+                if let Ok(Ok(appended)) = &outcome {
+                    entries(unit, appended, &mut written);
+                }
+                decided.push((answer, outcome));
+            }
+        }
+        self.stream.publish(written);
+        for (answer, outcome) in decided {
+            // Whoever gave up waiting finds what was done under the idempotency key.
+            let _gone = answer.send(outcome);
+        }
+        waiting
+    }
+}
+
 /// Appends a batch; when the database refuses it, halves it until the culprit stands alone.
-async fn append_or_split(store: &dyn LogStore, units: &[AppendUnit], now: i64) -> Vec<AppendAnswer> {
+async fn append_or_split(store: &dyn LogStore, units: &[AppendUnit], now: i64, held: WhenHeld) -> Vec<AppendAnswer> {
     let mut outcomes: Vec<AppendAnswer> = Vec::with_capacity(units.len());
     let mut parts = vec![units];
     while let Some(part) = parts.pop() {
         let references: Vec<&AppendUnit> = part.iter().collect();
-        match store.append(&references, now).await {
+        match store.append(&references, now, held).await {
             Ok(answers) => outcomes.extend(answers.into_iter().map(Ok)),
             Err(LogError::Database(error)) if part.len() > 1 => {
                 tracing::warn!(%error, units = part.len(), "the database refused a batch; trying its halves");
@@ -106,7 +228,7 @@ async fn append_or_split(store: &dyn LogStore, units: &[AppendUnit], now: i64) -
             }
             Err(error) => {
                 let found = match &error {
-                    LogError::CommitUnknown(_) => find_committed(store, part).await,
+                    LogError::CommitUnknown(_) => found_committed(store, part).await,
                     _ => None,
                 };
                 match found {
@@ -122,15 +244,39 @@ async fn append_or_split(store: &dyn LogStore, units: &[AppendUnit], now: i64) -
     outcomes
 }
 
-/// After a lost answer to a commit: looks for the batch's events by their ids. The batch was one transaction, so one event that is
-/// there proves it, and then every unit whose events are not there was refused: it is told to decide again. Nothing when no event is
-/// there, or when it cannot be told.
-async fn find_committed(store: &dyn LogStore, units: &[AppendUnit]) -> Option<BatchAnswers> {
+/// After a lost answer to a commit: asks until the database says what became of it.
+async fn found_committed(store: &dyn LogStore, units: &[AppendUnit]) -> Option<BatchAnswers> {
+    let began = Instant::now();
+    loop {
+        match find_committed(store, units).await {
+            Ok(found) => return found,
+            Err(error) if began.elapsed() < ASK => {
+                tracing::warn!(%error, "whether a commit took place cannot be told yet; asking again");
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Looks for the batch's events by their ids. The batch was one transaction, so one event that is there proves it, and then every unit
+/// whose events are not there was refused: it is told to decide again. Nothing when no event is there.
+async fn find_committed(store: &dyn LogStore, units: &[AppendUnit]) -> Result<Option<BatchAnswers>, LogError> {
+    let mut workspaces: Vec<WorkspaceId> = units.iter().map(|unit| unit.workspace).collect();
+    workspaces.sort_unstable();
+    workspaces.dedup();
+    // The server may be about to commit what a lost connection has asked it for.
+    store.settle(&workspaces).await?;
     let mut answers: BatchAnswers = Vec::with_capacity(units.len());
     for unit in units {
         let mut events = Vec::with_capacity(unit.events.len());
         for event in &unit.events {
-            let stream = store.events(unit.workspace, EventRange::Stream(event.stream_id, 0), usize::MAX).await.ok()?;
+            let from = unit.expected.iter().find_map(|(_, stream, expected)| match expected {
+                Expected::Sequence(sequence) if *stream == event.stream_id => Some(*sequence),
+                _ => None,
+            });
+            let range = EventRange::Stream(event.stream_id, from.unwrap_or_default());
+            let stream = store.events(unit.workspace, range, usize::MAX).await?;
             events.extend(stream.into_iter().find(|stored| stored.id == event.id).map(|stored| stored.placed));
         }
         answers.push(match events.last() {
@@ -138,27 +284,22 @@ async fn find_committed(store: &dyn LogStore, units: &[AppendUnit]) -> Option<Ba
             _ => Err(Refusal::Conflict { stream_id: unit.workspace.0 }),
         });
     }
-    answers.iter().any(Result::is_ok).then_some(answers)
+    Ok(answers.iter().any(Result::is_ok).then_some(answers))
 }
 
 /// What was written, in the order of the positions, for those who listen.
-fn entries(units: Vec<AppendUnit>, outcomes: &[AppendAnswer]) -> Vec<LogEntry> {
-    let mut entries = Vec::new();
-    for (unit, outcome) in units.into_iter().zip(outcomes) {
-        let Ok(Ok(appended)) = outcome else { continue };
-        for ((event, (decoded, metadata)), placed) in unit.events.iter().zip(unit.decoded).zip(&appended.events) {
-            let recorded = aggregates::Recorded {
-                workspace: unit.workspace,
-                position: placed.position,
-                sequence: placed.sequence,
-                id: event.id,
-                stream_id: event.stream_id,
-                recorded_at: placed.recorded_at,
-                metadata: (*metadata).clone(),
-                event: decoded,
-            };
-            entries.push(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash });
-        }
+fn entries(unit: AppendUnit, appended: &Appended, entries: &mut Vec<LogEntry>) {
+    for ((event, (decoded, metadata)), placed) in unit.events.iter().zip(unit.decoded).zip(&appended.events) {
+        let recorded = aggregates::Recorded {
+            workspace: unit.workspace,
+            position: placed.position,
+            sequence: placed.sequence,
+            id: event.id,
+            stream_id: event.stream_id,
+            recorded_at: placed.recorded_at,
+            metadata: (*metadata).clone(),
+            event: decoded,
+        };
+        entries.push(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash });
     }
-    entries
 }

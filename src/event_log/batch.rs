@@ -1,6 +1,6 @@
 //! What becomes of a batch of units, once the heads are locked and the facts are read: pure, so that every database decides alike.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aggregates::claim::ClaimKind;
 use aggregates::ids::WorkspaceId;
@@ -40,6 +40,48 @@ pub struct Facts {
     pub outcomes: HashMap<CallKey, StoredOutcome>,
     /// The contacts that have a key.
     pub keys: std::collections::HashSet<StreamKey>,
+}
+
+/// What a batch of units touches, each once and in order: what the facts have to tell of.
+#[derive(Debug)]
+pub struct Touched {
+    /// The workspaces whose heads are locked, in the order of locking.
+    pub workspaces: Vec<WorkspaceId>,
+    /// Streams that are written or were read.
+    pub streams: Vec<StreamKey>,
+    /// Claims that are taken or released.
+    pub claims: Vec<ClaimKey>,
+    /// Calls with a key.
+    pub calls: Vec<CallKey>,
+    /// Contacts that begin here.
+    pub keys: Vec<StreamKey>,
+}
+
+impl Touched {
+    /// What `units` touch.
+    #[must_use]
+    pub fn by(units: &[&AppendUnit]) -> Self {
+        let mut workspaces = BTreeSet::new();
+        let mut streams = BTreeSet::new();
+        let mut claims = BTreeSet::new();
+        let mut calls = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for unit in units {
+            workspaces.insert(unit.workspace);
+            streams.extend(unit.expected.iter().map(|(_, id, _)| (unit.workspace, *id)));
+            streams.extend(unit.preconditions.iter().map(|(_, id, _)| (unit.workspace, *id)));
+            claims.extend(unit.claims.iter().map(|claim| (unit.workspace, claim.kind, claim.hash)));
+            calls.extend(unit.idempotency.iter().map(|call| (unit.workspace, call.scope.clone(), call.key_hash)));
+            keys.extend(unit.keys.iter().map(|key| (unit.workspace, key.subject)));
+        }
+        Self {
+            workspaces: workspaces.into_iter().collect(),
+            streams: streams.into_iter().collect(),
+            claims: claims.into_iter().collect(),
+            calls: calls.into_iter().collect(),
+            keys: keys.into_iter().collect(),
+        }
+    }
 }
 
 /// A claim's row: nobody = it is deleted.

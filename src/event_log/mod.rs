@@ -10,6 +10,7 @@ pub mod batch;
 mod contract_tests;
 pub mod event_stream;
 pub mod merkle;
+mod postgres;
 pub mod sealing;
 mod sqlite;
 pub mod store;

@@ -71,13 +71,37 @@ pub struct ReactionCheckpoint {
     pub position: u64,
 }
 
+/// What to do about a workspace to which another process is writing at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenHeld {
+    /// Its units are answered with [`Refusal::Held`]; the others do not wait for it.
+    Skip,
+    /// Wait, at most 3 s: [`LogError::Held`] after that.
+    Wait,
+}
+
 /// A database that holds the log. Object-safe: the log does not know which one it has.
 pub trait LogStore: Send + Sync + 'static {
     /// Decides and writes a batch; `now` is in microseconds.
-    fn append<'a>(&'a self, units: &'a [&'a AppendUnit], now: i64) -> BoxFuture<'a, Result<BatchAnswers, LogError>>;
+    fn append<'a>(
+        &'a self,
+        units: &'a [&'a AppendUnit],
+        now: i64,
+        held: WhenHeld,
+    ) -> BoxFuture<'a, Result<BatchAnswers, LogError>>;
+
+    /// Whether other processes may write to it, too: then nothing that this process remembers says where a workspace ends.
+    fn is_shared(&self) -> bool;
+
+    /// Waits until every append to these workspaces that was begun before has been committed or taken back, be it by a connection that
+    /// is lost.
+    fn settle<'a>(&'a self, workspaces: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// The workspaces that have events, oldest first. A head whose id is none is passed over: [`Self::traces`] tells of it.
     fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>>;
+
+    /// The last positions of the workspaces whose last event was recorded at `since` (microseconds) or later.
+    fn positions(&self, since: i64) -> BoxFuture<'_, Result<Vec<(WorkspaceId, u64)>, LogError>>;
 
     /// The workspaces of which anything is stored, be it without a head: what a check of the whole log looks at.
     fn traces(&self) -> BoxFuture<'_, Result<Traces, LogError>>;

@@ -1,6 +1,8 @@
 //! What every database must do to hold the log. Each test runs on every implementation: a new one is a line at the end.
 
 mod checkpoints;
+mod contention;
+mod postgres;
 mod tampering;
 
 use std::path::Path;
@@ -19,7 +21,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::event_log::EventLog;
 use crate::event_log::append::{AppendUnit, ClaimWrite, Expected, IdempotencyWrite, NewEvent, Refusal, StoredOutcome};
 use crate::event_log::sealing::MasterKey;
-use crate::event_log::store::{EventRange, LogStore, Snapshot};
+use crate::event_log::store::{EventRange, LogStore, Snapshot, WhenHeld};
 use checkpoints::a_checkpoint_begins_with_its_workspace_and_never_goes_back;
 use tampering::{
     a_workspace_without_a_valid_id_hides_no_other, tampering_is_found_with_its_position,
@@ -167,7 +169,7 @@ async fn a_unit_is_written_whole_or_not_at_all<S: Subject>() {
     let mut large = unit(WORKSPACE, &[(stream(5), Expected::Any)]);
     large.events[0].payload = vec![b' '; crate::event_log::append::MAX_PAYLOAD_BYTES + 1];
     let last = unit(WORKSPACE, &[(stream(6), Expected::Any)]);
-    let answers = store.append(&[&good, &half, &stale, &large, &last], 1).await.expect("written");
+    let answers = store.append(&[&good, &half, &stale, &large, &last], 1, WhenHeld::Wait).await.expect("written");
     assert!(answers[0].as_ref().is_ok_and(|appended| appended.position == 2));
     assert_eq!(answers[1], Err(Refusal::Conflict { stream_id: stream(1) }));
     assert_eq!(answers[2], Err(Refusal::Conflict { stream_id: stream(2) }));
@@ -184,17 +186,17 @@ async fn a_key_has_one_outcome_in_a_batch_and_after_it<S: Subject>() {
     let second = keyed(unit(WORKSPACE, &[(stream(1), Expected::Any)]), 7, "two");
     let nothing = keyed(unit(WORKSPACE, &[]), 8, "nothing");
     let kept = StoredOutcome { fingerprint: [7; 32], outcome: b"one".to_vec(), position: 1, changed: true };
-    let answers = store.append(&[&first, &second, &nothing], 100).await.expect("written");
+    let answers = store.append(&[&first, &second, &nothing], 100, WhenHeld::Wait).await.expect("written");
     assert_eq!(answers[1], Err(Refusal::Repeated(kept.clone())));
     assert!(answers[2].as_ref().is_ok_and(|appended| appended.position == 1));
-    let again = store.append(&[&second, &nothing], 200).await.expect("written");
+    let again = store.append(&[&second, &nothing], 200, WhenHeld::Wait).await.expect("written");
     assert_eq!(again[0], Err(Refusal::Repeated(kept.clone())));
     assert!(matches!(&again[1], Err(Refusal::Repeated(outcome)) if !outcome.changed));
     assert_eq!(store.outcome(WORKSPACE, "tok/test", [7; 32], 1_099).await.expect("readable"), Some(kept));
     // Another workspace, and the same one when the time is over, know nothing of it.
     assert_eq!(store.outcome(OTHER, "tok/test", [7; 32], 200).await.expect("readable"), None);
     assert_eq!(store.outcome(WORKSPACE, "tok/test", [7; 32], 1_100).await.expect("readable"), None);
-    let late = store.append(&[&second], 5_000).await.expect("written");
+    let late = store.append(&[&second], 5_000, WhenHeld::Wait).await.expect("written");
     assert!(late[0].as_ref().is_ok_and(|appended| appended.position == 2));
     assert_eq!(store.forget_outcomes(5_500).await.expect("written"), 1);
 }
@@ -206,14 +208,14 @@ async fn a_claim_has_one_owner_at_a_time<S: Subject>() {
     let taken = |owner| Err(Refusal::ClaimTaken { kind: ClaimKind::TagName, owner });
     let takes = claiming(one, &[(9, Some(one))]);
     let steals = claiming(two, &[(9, Some(two))]);
-    let answers = store.append(&[&takes, &steals, &takes], 1).await.expect("written");
+    let answers = store.append(&[&takes, &steals, &takes], 1, WhenHeld::Wait).await.expect("written");
     assert!(answers[0].is_ok() && answers[2].is_ok(), "its owner may take it again");
     assert_eq!(answers[1], taken(one));
-    assert_eq!(store.append(&[&steals], 1).await.expect("written")[0], taken(one));
+    assert_eq!(store.append(&[&steals], 1, WhenHeld::Wait).await.expect("written")[0], taken(one));
     let swaps = claiming(one, &[(9, None), (8, Some(one)), (9, Some(one))]);
-    assert!(store.append(&[&swaps], 1).await.expect("written")[0].is_ok());
+    assert!(store.append(&[&swaps], 1, WhenHeld::Wait).await.expect("written")[0].is_ok());
     let gives = claiming(one, &[(9, None)]);
-    let answers = store.append(&[&gives, &steals], 1).await.expect("written");
+    let answers = store.append(&[&gives, &steals], 1, WhenHeld::Wait).await.expect("written");
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(store.claim_owner(WORKSPACE, ClaimKind::TagName, [9; 32]).await.expect("readable"), Some((two, 5)));
     assert_eq!(store.claim_owner(WORKSPACE, ClaimKind::TagName, [8; 32]).await.expect("readable"), Some((one, 3)));
@@ -334,12 +336,21 @@ async fn a_page_about_more_people_than_keys_fit_in_memory_is_read_whole<S: Subje
 }
 
 macro_rules! contract {
-    ($subject:ident, $module:ident: $($test:ident),* $(,)?) => {
-        mod $module {
+    ($($test:ident),* $(,)?) => {
+        mod on_sqlite {
             $(
                 #[tokio::test]
                 async fn $test() {
-                    super::$test::<super::$subject>().await;
+                    super::$test::<super::Sqlite>().await;
+                }
+            )*
+        }
+
+        mod on_postgres {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test::<super::postgres::Postgres>().await;
                 }
             )*
         }
@@ -362,7 +373,7 @@ impl Subject for Sqlite {
     }
 }
 
-contract!(Sqlite, sqlite:
+contract!(
     positions_have_no_gaps_whoever_writes,
     of_many_writers_on_one_sequence_one_wins,
     a_unit_is_written_whole_or_not_at_all,
@@ -376,7 +387,11 @@ contract!(Sqlite, sqlite:
     events_cannot_be_changed_or_deleted,
     tampering_is_found_with_its_position,
     the_end_of_a_log_is_verified_without_its_beginning,
-    a_workspace_without_a_valid_id_hides_no_other,
     a_page_about_more_people_than_keys_fit_in_memory_is_read_whole,
     a_checkpoint_begins_with_its_workspace_and_never_goes_back,
 );
+
+#[tokio::test]
+async fn on_sqlite_a_workspace_without_a_valid_id_hides_no_other() {
+    a_workspace_without_a_valid_id_hides_no_other::<Sqlite>().await;
+}

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
-use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces};
+use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld};
 use writer::Writer;
 
 pub use inspect::{Inspection, Tables, inspect};
@@ -76,13 +76,36 @@ fn check_version(version: &str) -> Result<(), LogError> {
 }
 
 impl LogStore for SqliteLog {
-    fn append<'a>(&'a self, units: &'a [&'a AppendUnit], now: i64) -> BoxFuture<'a, Result<BatchAnswers, LogError>> {
+    fn append<'a>(
+        &'a self,
+        units: &'a [&'a AppendUnit],
+        now: i64,
+        _: WhenHeld,
+    ) -> BoxFuture<'a, Result<BatchAnswers, LogError>> {
         async move {
             let mut writer = self.writer.lock().await;
             let done = write::append(writer.connection().await?, units, now).await;
             writer.settled(done)
         }
         .boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        // One process holds the data folder.
+        false
+    }
+
+    fn settle<'a>(&'a self, _: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>> {
+        // Appends wait for the writer; a statement that was given up is over before the next one begins.
+        async move {
+            drop(self.writer.lock().await);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn positions(&self, since: i64) -> BoxFuture<'_, Result<Vec<(WorkspaceId, u64)>, LogError>> {
+        read::positions(&self.readers, since).boxed()
     }
 
     fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>> {

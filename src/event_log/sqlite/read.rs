@@ -29,6 +29,16 @@ pub(super) async fn workspaces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>,
     Ok(found.workspaces)
 }
 
+pub(super) async fn positions(readers: &SqlitePool, since: i64) -> Result<Vec<(WorkspaceId, u64)>, LogError> {
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(
+        "select workspace, position from heads where recorded_at >= $1 and length(workspace) = 16 order by workspace",
+    )
+    .bind(since)
+    .fetch_all(readers)
+    .await?;
+    Ok(rows.into_iter().map(|(id, position)| (WorkspaceId(id), u64::try_from(position).unwrap_or_default())).collect())
+}
+
 fn told_apart(rows: Vec<(Vec<u8>,)>) -> Traces {
     let mut found = Traces::default();
     for (bytes,) in rows {

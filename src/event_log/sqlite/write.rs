@@ -1,6 +1,6 @@
 //! What is written to the log's SQLite file: batches in bulk, one transaction each.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use aggregates::claim::ClaimKind;
 use aggregates::ids::{TokenId, WorkspaceId};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{checkpoints, read};
 use crate::event_log::append::{AppendUnit, LogError, StoredOutcome};
-use crate::event_log::batch::{self, CallKey, ClaimKey, Facts, Rows, StreamKey};
+use crate::event_log::batch::{self, CallKey, ClaimKey, Facts, Rows, StreamKey, Touched};
 use crate::event_log::merkle::Hash;
 use crate::event_log::store::{BatchAnswers, Snapshot};
 
@@ -34,40 +34,6 @@ pub(super) async fn append(
     write_rows(&mut transaction, &rows).await?;
     transaction.commit().await.map_err(|error| LogError::CommitUnknown(std::sync::Arc::new(error)))?;
     Ok(answers)
-}
-
-/// What a batch touches, each once and in order.
-struct Touched {
-    workspaces: Vec<WorkspaceId>,
-    streams: Vec<StreamKey>,
-    claims: Vec<ClaimKey>,
-    calls: Vec<CallKey>,
-    keys: Vec<StreamKey>,
-}
-
-impl Touched {
-    fn by(units: &[&AppendUnit]) -> Self {
-        let mut workspaces = BTreeSet::new();
-        let mut streams = BTreeSet::new();
-        let mut claims = BTreeSet::new();
-        let mut calls = BTreeSet::new();
-        let mut keys = BTreeSet::new();
-        for unit in units {
-            workspaces.insert(unit.workspace);
-            streams.extend(unit.expected.iter().map(|(_, id, _)| (unit.workspace, *id)));
-            streams.extend(unit.preconditions.iter().map(|(_, id, _)| (unit.workspace, *id)));
-            claims.extend(unit.claims.iter().map(|claim| (unit.workspace, claim.kind, claim.hash)));
-            calls.extend(unit.idempotency.iter().map(|call| (unit.workspace, call.scope.clone(), call.key_hash)));
-            keys.extend(unit.keys.iter().map(|key| (unit.workspace, key.subject)));
-        }
-        Self {
-            workspaces: workspaces.into_iter().collect(),
-            streams: streams.into_iter().collect(),
-            claims: claims.into_iter().collect(),
-            calls: calls.into_iter().collect(),
-            keys: keys.into_iter().collect(),
-        }
-    }
 }
 
 async fn read_facts(connection: &mut SqliteConnection, units: &[&AppendUnit], now: i64) -> Result<Facts, LogError> {

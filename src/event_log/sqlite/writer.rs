@@ -61,7 +61,7 @@ mod tests {
     use super::super::SqliteLog;
     use crate::event_log::append::{Expected, LogError};
     use crate::event_log::contract_tests::{WORKSPACE, unit};
-    use crate::event_log::store::LogStore;
+    use crate::event_log::store::{LogStore, WhenHeld};
 
     #[tokio::test]
     async fn writing_goes_on_when_a_full_disk_has_room_again() {
@@ -70,7 +70,7 @@ mod tests {
         let small = unit(WORKSPACE, &[(Uuid::from_u128(1), Expected::Any)]);
         let mut large = unit(WORKSPACE, &[(Uuid::from_u128(2), Expected::Any)]);
         large.events[0].metadata = vec![b' '; 200_000];
-        log.append(&[&small], 1).await.expect("a batch")[0].as_ref().expect("an event");
+        log.append(&[&small], 1, WhenHeld::Wait).await.expect("a batch")[0].as_ref().expect("an event");
         // The limit belongs to the connection: as on a full disk, SQLite takes the transaction back by itself.
         log.writer
             .lock()
@@ -81,11 +81,11 @@ mod tests {
             .execute("pragma max_page_count = 1")
             .await
             .expect("set");
-        let refused = log.append(&[&large], 2).await;
+        let refused = log.append(&[&large], 2, WhenHeld::Wait).await;
         assert!(matches!(refused, Err(LogError::Database(_))), "{refused:?}");
-        let written = log.append(&[&small], 3).await.expect("a batch");
+        let written = log.append(&[&small], 3, WhenHeld::Wait).await.expect("a batch");
         assert_eq!(written[0].as_ref().map(|appended| appended.position), Ok(2));
         log.close().await;
-        assert!(matches!(log.append(&[&small], 4).await, Err(LogError::Closed)));
+        assert!(matches!(log.append(&[&small], 4, WhenHeld::Wait).await, Err(LogError::Closed)));
     }
 }

@@ -1,0 +1,132 @@
+//! Two processes on one log: whoever holds a workspace keeps nobody from another one, and nothing is lost or doubled between them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::postgres::{Postgres, url};
+use super::{OTHER, Subject, WORKSPACE, fixture, reopened, stream, unit, verified};
+use crate::event_log::append::{Expected, LogError, Refusal};
+use crate::event_log::store::{EventRange, WhenHeld};
+
+const HOLD: &str =
+    "begin; select 1 from chatbotx_log.heads where workspace = '00000000-0000-0000-0000-000000000001' for update";
+
+#[tokio::test]
+async fn a_held_workspace_keeps_nobody_from_another_one() {
+    let fixture = fixture::<Postgres>().await;
+    let log = Arc::new(fixture.log);
+    log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written").expect("taken");
+    let mut holder = PgConnection::connect(&url(fixture.folder.path()).await).await.expect("a connection");
+    holder.execute(sqlx::raw_sql(HOLD)).await.expect("held");
+    let skipped = unit(WORKSPACE, &[(stream(1), Expected::Any)]);
+    let answers = log.store().append(&[&skipped], 1, WhenHeld::Skip).await.expect("answered");
+    assert_eq!(answers, [Err(Refusal::Held)]);
+    let waiting: Vec<_> = (0..20_u128)
+        .map(|number| {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move { log.append(unit(WORKSPACE, &[(stream(number), Expected::Any)])).await })
+        })
+        .collect();
+    // Those of the other workspace are committed while the first is held.
+    for number in 0..5_u64 {
+        let written = log.append(unit(OTHER, &[(stream(9), Expected::Sequence(number))])).await.expect("written");
+        assert_eq!(written.map(|appended| appended.position), Ok(number + 1));
+    }
+    assert!(waiting.iter().all(|task| !task.is_finished()));
+    holder.execute("rollback").await.expect("let go");
+    let mut positions: Vec<u64> = Vec::new();
+    for task in waiting {
+        positions.push(task.await.expect("no panic").expect("written").expect("taken").position);
+    }
+    // In the order in which they came.
+    assert!(positions.iter().copied().eq(2..=21), "{positions:?}");
+}
+
+#[tokio::test]
+async fn whoever_waits_too_long_for_a_workspace_is_told_so() {
+    let fixture = fixture::<Postgres>().await;
+    fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written").expect("taken");
+    let mut holder = PgConnection::connect(&url(fixture.folder.path()).await).await.expect("a connection");
+    holder.execute(sqlx::raw_sql(HOLD)).await.expect("held");
+    let answer = fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await;
+    assert!(matches!(answer, Err(LogError::Held)), "{answer:?}");
+    holder.execute("rollback").await.expect("let go");
+    let next = fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written");
+    assert_eq!(next.map(|appended| appended.position), Ok(2));
+}
+
+#[tokio::test]
+async fn three_processes_write_one_log_without_gaps_and_one_wins_every_sequence() {
+    let fixture = fixture::<Postgres>().await;
+    let mut logs = vec![fixture.log];
+    for _ in 0..2 {
+        logs.push(reopened::<Postgres>(fixture.folder.path(), &fixture.clock).await);
+    }
+    let writers = (0..300_u64).map(|number| {
+        let log = &logs[usize::try_from(number % 3).expect("small")];
+        async move {
+            let workspace = if number % 2 == 0 { OTHER } else { WORKSPACE };
+            let free = unit(workspace, &[(stream(u128::from(number % 7)), Expected::Any)]);
+            log.append(free).await.expect("written").expect("taken");
+            // Three processes want the same sequence.
+            log.append(unit(workspace, &[(stream(1_000 + u128::from(number / 6)), Expected::Sequence(0))])).await
+        }
+    });
+    let answers = join_all(writers).await;
+    let won = answers.iter().filter(|answer| matches!(answer, Ok(Ok(_)))).count();
+    let lost = answers.iter().filter(|answer| matches!(answer, Ok(Err(Refusal::Conflict { .. })))).count();
+    // Of six in a row three go to each workspace.
+    assert_eq!((won, lost), (100, 200));
+    for workspace in [WORKSPACE, OTHER] {
+        let stored = logs[0].store().events(workspace, EventRange::After(0), 10_000).await.expect("readable");
+        assert!(stored.iter().map(|event| event.placed.position).eq(1..=200));
+    }
+    assert_eq!(verified(&logs[1]).await, None);
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_found() {
+    let fixture = fixture::<Postgres>().await;
+    let folder = fixture.folder.path();
+    fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written").expect("taken");
+    let mut killer = PgConnection::connect(&url(folder).await).await.expect("a connection");
+    // The commit is made to take long, and its connection is cut meanwhile.
+    Postgres::tamper(
+        folder,
+        "create function wait_before_commit() returns trigger language plpgsql as
+             $$ begin perform pg_sleep(0.3); return null; end $$;
+         create constraint trigger slow after insert on events deferrable initially deferred
+             for each row execute function wait_before_commit()",
+    )
+    .await
+    .expect("slowed");
+    let append = fixture.log.append(unit(WORKSPACE, &[(stream(2), Expected::Sequence(0))]));
+    let cut = async {
+        loop {
+            let (cut,): (i64,) = sqlx::query_as(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                 where datname = current_database() and query ilike 'commit%' and state = 'active' and pid <> pg_backend_pid()",
+            )
+            .fetch_one(&mut killer)
+            .await
+            .expect("asked");
+            if cut > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (answer, ()) = tokio::join!(append, cut);
+    // It was cut before it was written: that is known, and said as a failure. What is said and what is stored agree.
+    let stored = fixture.log.store().sequences(WORKSPACE, &[stream(2)]).await.expect("readable");
+    match answer {
+        Ok(Ok(_)) => assert_eq!(stored, [1]),
+        Err(LogError::CommitUnknown(_)) => assert_eq!(stored, [0]),
+        other => panic!("{other:?}"),
+    }
+    let next = fixture.log.append(unit(WORKSPACE, &[(stream(3), Expected::Any)])).await.expect("written");
+    assert_eq!(next.map(|appended| appended.position), Ok(2 + stored[0]));
+}

@@ -1,0 +1,219 @@
+//! One batch on PostgreSQL: lock the heads, then read the facts with a fresh snapshot, decide, write, commit.
+//!
+//! The head row of a workspace is locked until the commit, so positions of a workspace become visible in their order, whichever process
+//! writes. The facts are read by a statement of their own after the lock: in READ COMMITTED every statement sees what was committed
+//! before it began, and a statement that waited for a lock still sees what was there before the wait.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use aggregates::ids::WorkspaceId;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection, Row};
+use uuid::Uuid;
+
+use super::rows;
+use crate::event_log::append::{AppendUnit, LogError, Refusal, StoredOutcome};
+use crate::event_log::batch::{self, Facts, Head, Touched};
+use crate::event_log::merkle::Frontier;
+use crate::event_log::store::{BatchAnswers, WhenHeld};
+
+/// Begins, with time-outs that belong to the transaction: none of them may stay in a session that a pooler shares out. What was
+/// acknowledged is on disk, whatever the server's setting of `synchronous_commit` is.
+const BEGIN: &str = "begin; set local lock_timeout = '3s'; set local statement_timeout = '5s'; \
+    set local idle_in_transaction_session_timeout = '5s'; \
+    select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') in ('off', 'local')";
+
+const LOCK: &str = "select workspace, position, recorded_at, frontier from chatbotx_log.heads
+    where workspace = any($1) order by workspace for update";
+const LOCK_FREE: &str = "select workspace, position, recorded_at, frontier from chatbotx_log.heads
+    where workspace = any($1) order by workspace for update skip locked";
+
+/// Heads that are not there yet. Those that another process has made meanwhile are not given.
+const BEGIN_WORKSPACES: &str = "insert into chatbotx_log.heads (workspace, position, recorded_at, frontier)
+    select workspace, 0, 0, ''::bytea from unnest($1::uuid[]) as w (workspace) order by workspace
+    on conflict (workspace) do nothing returning workspace";
+
+/// Everything that deciding has to know, in one statement: `kind` says of what a row tells, `place` of which one.
+const FACTS: &str = "
+    select 1::smallint as kind, w.place, null::uuid as owner, found.sequence as number, null::bytea as fingerprint,
+        null::bytea as outcome, false as changed
+    from unnest($1::uuid[], $2::uuid[]) with ordinality as w (workspace, stream, place)
+    cross join lateral (
+        select e.sequence from chatbotx_log.events e
+        where e.workspace = w.workspace and e.stream_id = w.stream order by e.sequence desc limit 1
+    ) found
+    union all
+    select 2::smallint, w.place, found.owner, null, null, null, false
+    from unnest($3::uuid[], $4::text[], $5::bytea[]) with ordinality as w (workspace, kind, hash, place)
+    cross join lateral (
+        select c.owner from chatbotx_log.claims c
+        where c.workspace = w.workspace and c.kind = w.kind and c.hash = w.hash limit 1
+    ) found
+    union all
+    select 3::smallint, w.place, null, found.position, found.fingerprint, found.outcome, found.changed
+    from unnest($6::uuid[], $7::text[], $8::bytea[]) with ordinality as w (workspace, scope, key_hash, place)
+    cross join lateral (
+        select k.position, k.fingerprint, k.outcome, k.changed from chatbotx_log.idempotency_keys k
+        where k.workspace = w.workspace and k.scope = w.scope and k.key_hash = w.key_hash and k.kept_until > $9 limit 1
+    ) found
+    union all
+    select 4::smallint, w.place, null, null, null, null, false
+    from unnest($10::uuid[], $11::uuid[]) with ordinality as w (workspace, subject, place)
+    cross join lateral (
+        select 1 from chatbotx_log.subject_keys s where s.workspace = w.workspace and s.subject = w.subject limit 1
+    ) found";
+
+/// Appends a batch. Units of workspaces that another process is writing to are answered with [`Refusal::Held`], or wait, as `held` says.
+pub(super) async fn append(
+    connection: &mut PgConnection,
+    units: &[&AppendUnit],
+    now: i64,
+    held: WhenHeld,
+) -> Result<BatchAnswers, LogError> {
+    let wanted: BTreeSet<WorkspaceId> = units.iter().map(|unit| unit.workspace).collect();
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let heads = lock(&mut transaction, &wanted, held).await?;
+    let free: Vec<&AppendUnit> = units.iter().copied().filter(|unit| heads.contains_key(&unit.workspace)).collect();
+    if free.is_empty() {
+        transaction.rollback().await?;
+        return Ok(units.iter().map(|_| Err(Refusal::Held)).collect());
+    }
+    let mut facts = read_facts(&mut transaction, &free, now).await?;
+    let locked: BTreeSet<WorkspaceId> = heads.keys().copied().collect();
+    facts.heads = heads;
+    let (answers, rows) = batch::decide(&mut facts, &free, now);
+    if rows.is_empty() {
+        transaction.rollback().await?;
+    } else {
+        rows::write(&mut transaction, &rows).await?;
+        transaction.commit().await.map_err(|error| LogError::CommitUnknown(Arc::new(error)))?;
+    }
+    let mut decided = answers.into_iter();
+    let held = || Err(Refusal::Held);
+    Ok(units
+        .iter()
+        .map(|unit| if locked.contains(&unit.workspace) { decided.next().unwrap_or_else(held) } else { held() })
+        .collect())
+}
+
+/// Locks the heads of `wanted`, as many as `held` allows, and gives them.
+async fn lock(
+    connection: &mut PgConnection,
+    wanted: &BTreeSet<WorkspaceId>,
+    held: WhenHeld,
+) -> Result<HashMap<WorkspaceId, Head>, LogError> {
+    let mut heads = HashMap::with_capacity(wanted.len());
+    let statement = match held {
+        WhenHeld::Skip => LOCK_FREE,
+        WhenHeld::Wait => LOCK,
+    };
+    // Twice: a workspace may be made by another process between the look and the making.
+    for _ in 0..2 {
+        let missing: Vec<Uuid> = wanted.iter().filter(|id| !heads.contains_key(*id)).map(|id| id.0).collect();
+        if missing.is_empty() {
+            break;
+        }
+        for row in sqlx::query(statement).bind(&missing).fetch_all(&mut *connection).await.map_err(held_too_long)? {
+            let (workspace, head) = head(&row)?;
+            heads.insert(workspace, head);
+        }
+        let missing: Vec<Uuid> = missing.into_iter().filter(|id| !heads.contains_key(&WorkspaceId(*id))).collect();
+        if missing.is_empty() {
+            break;
+        }
+        let begun: Vec<(Uuid,)> =
+            sqlx::query_as(BEGIN_WORKSPACES).bind(&missing).fetch_all(&mut *connection).await.map_err(held_too_long)?;
+        heads.extend(begun.into_iter().map(|(id,)| (WorkspaceId(id), Head::default())));
+        if matches!(held, WhenHeld::Skip) {
+            break;
+        }
+    }
+    Ok(heads)
+}
+
+/// What a head's row says; its columns are workspace, position, time, frontier.
+pub(super) fn head(row: &PgRow) -> Result<(WorkspaceId, Head), LogError> {
+    let workspace = WorkspaceId(row.try_get(0)?);
+    let (position, recorded_at, frontier): (i64, i64, &[u8]) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let frontier = u64::try_from(position).ok().and_then(|size| Frontier::from_bytes(size, frontier));
+    let frontier = frontier.ok_or_else(|| LogError::Damaged(format!("the head of {workspace} is malformed")))?;
+    Ok((workspace, Head { frontier, recorded_at }))
+}
+
+/// SQLSTATE 55P03, "lock not available".
+fn held_too_long(error: sqlx::Error) -> LogError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    if code.as_deref() == Some("55P03") { LogError::Held } else { error.into() }
+}
+
+async fn read_facts(connection: &mut PgConnection, units: &[&AppendUnit], now: i64) -> Result<Facts, LogError> {
+    let touched = Touched::by(units);
+    if touched.streams.is_empty() && touched.claims.is_empty() && touched.calls.is_empty() && touched.keys.is_empty() {
+        return Ok(Facts::default());
+    }
+    let (stream_workspaces, streams) = pairs(&touched.streams);
+    let (key_workspaces, keys) = pairs(&touched.keys);
+    let rows = sqlx::query(FACTS)
+        .bind(stream_workspaces)
+        .bind(streams)
+        .bind(touched.claims.iter().map(|(workspace, ..)| workspace.0).collect::<Vec<_>>())
+        .bind(touched.claims.iter().map(|(_, kind, _)| kind.name()).collect::<Vec<_>>())
+        .bind(touched.claims.iter().map(|(.., hash)| hash.as_slice()).collect::<Vec<_>>())
+        .bind(touched.calls.iter().map(|(workspace, ..)| workspace.0).collect::<Vec<_>>())
+        .bind(touched.calls.iter().map(|(_, scope, _)| scope.as_str()).collect::<Vec<_>>())
+        .bind(touched.calls.iter().map(|(.., hash)| hash.as_slice()).collect::<Vec<_>>())
+        .bind(now)
+        .bind(key_workspaces)
+        .bind(keys)
+        .fetch_all(connection)
+        .await?;
+    let mut facts = Facts::default();
+    for row in rows {
+        let (kind, place): (i16, i64) = (row.try_get(0)?, row.try_get(1)?);
+        // Places are counted from 1.
+        let place = usize::try_from(place - 1).unwrap_or(usize::MAX);
+        match kind {
+            1 => {
+                let Some(stream) = touched.streams.get(place) else { continue };
+                facts.sequences.insert(*stream, unsigned(row.try_get(3)?));
+            }
+            2 => {
+                let Some(claim) = touched.claims.get(place) else { continue };
+                facts.claims.insert(*claim, row.try_get(2)?);
+            }
+            3 => {
+                let Some(call) = touched.calls.get(place) else { continue };
+                facts.outcomes.insert(call.clone(), outcome(&row, 3)?);
+            }
+            _ => {
+                let Some(key) = touched.keys.get(place) else { continue };
+                facts.keys.insert(*key);
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// An outcome whose columns begin at `first`: position, fingerprint, outcome, whether it changed anything.
+pub(super) fn outcome(row: &PgRow, first: usize) -> Result<StoredOutcome, LogError> {
+    let fingerprint: &[u8] = row.try_get(first + 1)?;
+    let fingerprint = fingerprint
+        .try_into()
+        .map_err(|_| LogError::Damaged("a stored outcome has a malformed fingerprint".to_owned()))?;
+    Ok(StoredOutcome {
+        fingerprint,
+        outcome: row.try_get(first + 2)?,
+        position: unsigned(row.try_get(first)?),
+        changed: row.try_get(first + 3)?,
+    })
+}
+
+fn pairs(keys: &[(WorkspaceId, Uuid)]) -> (Vec<Uuid>, Vec<Uuid>) {
+    keys.iter().map(|(workspace, id)| (workspace.0, *id)).unzip()
+}
+
+/// Positions and sequences are never negative.
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}

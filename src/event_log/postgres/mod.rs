@@ -1,0 +1,331 @@
+//! The log on PostgreSQL 15 or later, shared by any number of processes.
+//!
+//! Nothing here leaves anything in a session: no session-level lock or setting, no temporary table, no `LISTEN`. So it works behind a
+//! pooler in transaction mode.
+
+mod append;
+mod keep;
+mod read;
+mod rows;
+
+use std::path::Path;
+use std::time::Duration;
+
+use aggregates::claim::ClaimKind;
+use aggregates::ids::{TokenId, WorkspaceId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Acquire, Connection};
+use uuid::Uuid;
+
+use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
+use super::batch::Head;
+use super::merkle::{Hash, Node};
+use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld};
+
+/// The schema of the log's tables.
+const SCHEMA: &str = "chatbotx_log";
+/// The oldest server that is tested, as `server_version_num` says it.
+const OLDEST_SERVER: i32 = 150_000;
+/// Connections that append: one for all workspaces, the others for those that another process is writing to.
+const WRITERS: u32 = 5;
+/// Connections that read.
+const READERS: u32 = 8;
+/// How long a call waits for a connection, also while the server is away.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// A connection that rested longer is looked at before it is used: the server may have gone away meanwhile.
+const RESTED: Duration = Duration::from_secs(1);
+/// How often a batch is tried on another connection when its own turns out to be broken before the commit.
+const TRIES: u32 = 3;
+/// The lock that those who bring the tables up to date take, one after another: the letters of the product's name.
+const MIGRATION_LOCK: i64 = 0x0043_6861_7462_6f74;
+
+/// The log in a PostgreSQL database.
+pub struct PostgresLog {
+    writers: PgPool,
+    readers: PgPool,
+}
+
+fn migrations() -> Migrator {
+    let mut migrations = sqlx::migrate!("migrations/postgres/log");
+    migrations.dangerous_set_table_name(format!("{SCHEMA}._migrations"));
+    // Session-level locks do not work behind a pooler; this is done under a lock of the transaction.
+    migrations.set_locking(false);
+    migrations
+}
+
+impl PostgresLog {
+    /// Connects, makes the tables when there are none, and brings them up to date. `url` is as PostgreSQL's own tools take it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, is older than 15, does not keep what it confirms (`fsync = off`), or the role may not make
+    /// the tables.
+    pub async fn open(url: &str) -> Result<Self, LogError> {
+        let options: PgConnectOptions = url.parse()?;
+        let options = options.application_name("chatbotx");
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE)
+                .test_before_acquire(false)
+                .before_acquire(|connection, rested| {
+                    async move {
+                        if rested.idle_for > RESTED {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    }
+                    .boxed()
+                })
+                .connect_lazy_with(options.clone())
+        };
+        let log = Self { writers: pool(WRITERS), readers: pool(READERS) };
+        log.prepare().await?;
+        Ok(log)
+    }
+
+    async fn prepare(&self) -> Result<(), LogError> {
+        let mut connection = self.writers.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        let (version, fsync): (i32, String) =
+            sqlx::query_as("select current_setting('server_version_num')::integer, current_setting('fsync')")
+                .fetch_one(&mut *transaction)
+                .await?;
+        if version < OLDEST_SERVER {
+            return Err(LogError::Damaged(format!(
+                "the server is version {}; 15 is the oldest that will do",
+                version / 10_000
+            )));
+        }
+        if fsync != "on" {
+            tracing::error!(
+                "the PostgreSQL server runs with fsync = {fsync}: a crash of its machine can lose what was acknowledged"
+            );
+        }
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *transaction).await?;
+        let failed = |error| LogError::Damaged(format!("the log's tables cannot be brought up to date: {error}"));
+        let made: (bool,) = sqlx::query_as("select exists (select from pg_namespace where nspname = $1)")
+            .bind(SCHEMA)
+            .fetch_one(&mut *transaction)
+            .await?;
+        if !made.0 {
+            sqlx::query("create schema chatbotx_log").execute(&mut *transaction).await?;
+        }
+        migrations().run_direct(None, &mut *transaction, false).await.map_err(failed)?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Appends, on another connection when one turns out to be broken before anything can have been committed.
+    async fn append_somewhere(
+        &self,
+        units: &[&AppendUnit],
+        now: i64,
+        held: WhenHeld,
+    ) -> Result<BatchAnswers, LogError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut connection = self.writers.acquire().await?;
+            match append::append(&mut connection, units, now, held).await {
+                Err(LogError::Database(error)) if is_broken(&error) => {
+                    connection.close_on_drop();
+                    if tries == TRIES {
+                        return Err(LogError::Database(error));
+                    }
+                    tracing::warn!(%error, "a connection of the log broke before the commit; trying another one");
+                }
+                Err(LogError::CommitUnknown(error)) => {
+                    connection.close_on_drop();
+                    return Err(LogError::CommitUnknown(error));
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Whether the connection, not the statement, is at fault: an error of the transport, or class 08 (connection exception) or 57P
+/// (operator intervention) of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn is_broken(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P") || code == "25P03")
+        }
+        _ => false,
+    }
+}
+
+impl LogStore for PostgresLog {
+    fn append<'a>(
+        &'a self,
+        units: &'a [&'a AppendUnit],
+        now: i64,
+        held: WhenHeld,
+    ) -> BoxFuture<'a, Result<BatchAnswers, LogError>> {
+        self.append_somewhere(units, now, held).boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn settle<'a>(&'a self, workspaces: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>> {
+        async move {
+            let mut transaction = self.writers.begin().await?;
+            // Whoever appends holds the lock until it is known whether it committed, also when its connection is lost.
+            sqlx::query("select 1 from chatbotx_log.heads where workspace = any($1) order by workspace for update")
+                .bind(workspaces.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
+                .execute(&mut *transaction)
+                .await?;
+            transaction.rollback().await?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>> {
+        read::workspaces(&self.readers).boxed()
+    }
+
+    fn positions(&self, since: i64) -> BoxFuture<'_, Result<Vec<(WorkspaceId, u64)>, LogError>> {
+        read::positions(&self.readers, since).boxed()
+    }
+
+    fn traces(&self) -> BoxFuture<'_, Result<Traces, LogError>> {
+        read::traces(&self.readers).boxed()
+    }
+
+    fn head(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Head, LogError>> {
+        read::head(&self.readers, workspace).boxed()
+    }
+
+    fn events(
+        &self,
+        workspace: WorkspaceId,
+        range: EventRange,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredEvent>, LogError>> {
+        read::events(&self.readers, workspace, range, limit).boxed()
+    }
+
+    fn sequences<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        streams: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<u64>, LogError>> {
+        read::sequences(&self.readers, workspace, streams).boxed()
+    }
+
+    fn claim_owner(
+        &self,
+        workspace: WorkspaceId,
+        kind: ClaimKind,
+        hash: Hash,
+    ) -> BoxFuture<'_, Result<Option<(Uuid, u64)>, LogError>> {
+        read::claim_owner(&self.readers, workspace, kind, hash).boxed()
+    }
+
+    fn claim_owner_anywhere(
+        &self,
+        kind: ClaimKind,
+        hash: Hash,
+    ) -> BoxFuture<'_, Result<Option<(WorkspaceId, Uuid)>, LogError>> {
+        read::claim_owner_anywhere(&self.readers, kind, hash).boxed()
+    }
+
+    fn subject_keys<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        subjects: &'a [Uuid],
+    ) -> BoxFuture<'a, Result<Vec<(Uuid, Vec<u8>)>, LogError>> {
+        read::subject_keys(&self.readers, workspace, subjects).boxed()
+    }
+
+    fn outcome<'a>(
+        &'a self,
+        workspace: WorkspaceId,
+        scope: &'a str,
+        key_hash: Hash,
+        now: i64,
+    ) -> BoxFuture<'a, Result<Option<StoredOutcome>, LogError>> {
+        read::outcome(&self.readers, workspace, scope, key_hash, now).boxed()
+    }
+
+    fn snapshot(&self, workspace: WorkspaceId, stream: Uuid) -> BoxFuture<'_, Result<Option<Snapshot>, LogError>> {
+        read::snapshot(&self.readers, workspace, stream).boxed()
+    }
+
+    fn keep_snapshot(
+        &self,
+        workspace: WorkspaceId,
+        stream: Uuid,
+        snapshot: Snapshot,
+    ) -> BoxFuture<'_, Result<(), LogError>> {
+        async move { keep::snapshot(&self.readers, workspace, stream, &snapshot).await }.boxed()
+    }
+
+    fn claims(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<(String, Hash)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredClaim>, LogError>> {
+        read::claims(&self.readers, workspace, after, limit).boxed()
+    }
+
+    fn nodes(
+        &self,
+        workspace: WorkspaceId,
+        level: u8,
+        first: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Node>, LogError>> {
+        read::nodes(&self.readers, workspace, level, first, limit).boxed()
+    }
+
+    fn forget_outcomes(&self, now: i64) -> BoxFuture<'_, Result<u64, LogError>> {
+        keep::forget_outcomes(&self.readers, now).boxed()
+    }
+
+    fn keep_token_uses<'a>(&'a self, uses: &'a [(WorkspaceId, TokenId, i64)]) -> BoxFuture<'a, Result<(), LogError>> {
+        keep::token_uses(&self.readers, uses).boxed()
+    }
+
+    fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>> {
+        read::token_uses(&self.readers, workspace).boxed()
+    }
+
+    fn reaction_checkpoints<'a>(
+        &'a self,
+        reaction: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<(WorkspaceId, u64)>, LogError>> {
+        read::reaction_checkpoints(&self.readers, reaction).boxed()
+    }
+
+    fn keep_reaction_checkpoints<'a>(
+        &'a self,
+        checkpoints: &'a [ReactionCheckpoint],
+    ) -> BoxFuture<'a, Result<(), LogError>> {
+        keep::reaction_checkpoints(&self.readers, checkpoints).boxed()
+    }
+
+    fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>> {
+        keep::property(&self.readers, name, value).boxed()
+    }
+
+    fn copy_to<'a>(&'a self, _: &'a Path) -> BoxFuture<'a, Result<(), LogError>> {
+        async { Err(LogError::Damaged("a PostgreSQL database is copied with pg_dump".to_owned())) }.boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            self.writers.close().await;
+            self.readers.close().await;
+        }
+        .boxed()
+    }
+}

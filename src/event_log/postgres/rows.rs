@@ -1,0 +1,119 @@
+//! The rows of a batch, written by one statement: one round trip, whatever a batch holds.
+
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use crate::event_log::append::LogError;
+use crate::event_log::batch::{ClaimKey, Rows};
+use crate::event_log::merkle::Hash;
+use crate::event_log::store::REACTIONS;
+
+/// Every part is run to its end, whether or not another one reads what it gives; none touches a row that another one touches
+/// (<https://www.postgresql.org/docs/current/queries-with.html#QUERIES-WITH-MODIFYING>).
+const WRITE: &str = "
+    with
+    written as (
+        insert into chatbotx_log.events (workspace, position, stream_type, stream_id, sequence, event_id, event_type,
+            event_version, subject, payload, metadata, recorded_at, leaf_hash)
+        select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::bigint[], $6::uuid[], $7::text[],
+            $8::integer[], $9::uuid[], $10::bytea[], $11::bytea[], $12::bigint[], $13::bytea[])
+    ),
+    nodes as (
+        insert into chatbotx_log.merkle_nodes (workspace, level, node_index, hash)
+        select * from unnest($14::uuid[], $15::smallint[], $16::bigint[], $17::bytea[])
+    ),
+    keys as (
+        insert into chatbotx_log.subject_keys (workspace, subject, wrapped)
+        select * from unnest($18::uuid[], $19::uuid[], $20::bytea[])
+    ),
+    outcomes as (
+        insert into chatbotx_log.idempotency_keys (workspace, scope, key_hash, fingerprint, outcome, position, changed,
+            kept_until)
+        select * from unnest($21::uuid[], $22::text[], $23::bytea[], $24::bytea[], $25::bytea[], $26::bigint[],
+            $27::boolean[], $28::bigint[])
+        on conflict (workspace, scope, key_hash) do update set fingerprint = excluded.fingerprint,
+            outcome = excluded.outcome, position = excluded.position, changed = excluded.changed,
+            kept_until = excluded.kept_until
+    ),
+    released as (
+        delete from chatbotx_log.claims c using unnest($29::uuid[], $30::text[], $31::bytea[]) as r (workspace, kind, hash)
+        where c.workspace = r.workspace and c.kind = r.kind and c.hash = r.hash
+    ),
+    taken as (
+        insert into chatbotx_log.claims (workspace, kind, hash, owner, position)
+        select * from unnest($32::uuid[], $33::text[], $34::bytea[], $35::uuid[], $36::bigint[])
+        on conflict (workspace, kind, hash) do update set owner = excluded.owner, position = excluded.position
+    ),
+    reactions as (
+        insert into chatbotx_log.reaction_checkpoints (reaction, workspace, position)
+        select reaction, workspace, 0 from unnest($37::uuid[]) as w (workspace) cross join unnest($38::text[]) as r (reaction)
+        on conflict (reaction, workspace) do nothing
+    )
+    update chatbotx_log.heads h set position = w.position, recorded_at = w.recorded_at, frontier = w.frontier
+    from unnest($39::uuid[], $40::bigint[], $41::bigint[], $42::bytea[]) as w (workspace, position, recorded_at, frontier)
+    where h.workspace = w.workspace";
+
+/// Writes the rows of a batch whose heads are locked.
+pub(super) async fn write(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<(), LogError> {
+    let taken: Vec<(&ClaimKey, Uuid, u64)> =
+        rows.claims.iter().filter_map(|(key, row)| row.map(|(owner, position)| (key, owner, position))).collect();
+    let released: Vec<&ClaimKey> = rows.claims.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key).collect();
+    let begun: Vec<Uuid> =
+        rows.events.iter().filter(|(_, placed, _)| placed.position == 1).map(|(workspace, ..)| workspace.0).collect();
+    let (events, nodes, outcomes) = (&rows.events, &rows.nodes, &rows.outcomes);
+    sqlx::query(WRITE)
+        .bind(column(events, |(workspace, ..)| workspace.0))
+        .bind(column(events, |(_, placed, _)| signed(placed.position)))
+        .bind(column(events, |(.., event)| event.stream_type.name()))
+        .bind(column(events, |(.., event)| event.stream_id))
+        .bind(column(events, |(_, placed, _)| signed(placed.sequence)))
+        .bind(column(events, |(.., event)| event.id.0))
+        .bind(column(events, |(.., event)| event.name))
+        .bind(column(events, |(.., event)| i32::from(event.version)))
+        .bind(column(events, |(.., event)| event.subject))
+        .bind(column(events, |(.., event)| event.payload.as_slice()))
+        .bind(column(events, |(.., event)| event.metadata.as_slice()))
+        .bind(column(events, |(_, placed, _)| placed.recorded_at))
+        .bind(column(events, |(_, placed, _)| placed.leaf_hash.as_slice()))
+        .bind(column(nodes, |(workspace, _)| workspace.0))
+        .bind(column(nodes, |(_, node)| i16::from(node.level)))
+        .bind(column(nodes, |(_, node)| signed(node.index)))
+        .bind(column(nodes, |(_, node)| node.hash.as_slice()))
+        .bind(column(&rows.keys, |((workspace, _), _)| workspace.0))
+        .bind(column(&rows.keys, |((_, subject), _)| *subject))
+        .bind(column(&rows.keys, |(_, wrapped)| *wrapped))
+        .bind(column(outcomes, |((workspace, ..), ..)| workspace.0))
+        .bind(column(outcomes, |((_, scope, _), ..)| scope.as_str()))
+        .bind(column(outcomes, |((.., hash), ..)| hash.as_slice()))
+        .bind(column(outcomes, |(_, outcome, _)| outcome.fingerprint.as_slice()))
+        .bind(column(outcomes, |(_, outcome, _)| outcome.outcome.as_slice()))
+        .bind(column(outcomes, |(_, outcome, _)| signed(outcome.position)))
+        .bind(column(outcomes, |(_, outcome, _)| outcome.changed))
+        .bind(column(outcomes, |(.., kept_until)| *kept_until))
+        .bind(column(&released, |(workspace, ..)| workspace.0))
+        .bind(column(&released, |(_, kind, _)| kind.name()))
+        .bind(column(&released, |(.., hash)| hash.as_slice()))
+        .bind(column(&taken, |((workspace, ..), ..)| workspace.0))
+        .bind(column(&taken, |((_, kind, _), ..)| kind.name()))
+        .bind(column(&taken, |((.., hash), ..): &(&(_, _, Hash), _, _)| hash.as_slice()))
+        .bind(column(&taken, |(_, owner, _)| *owner))
+        .bind(column(&taken, |(.., position)| signed(*position)))
+        .bind(begun)
+        .bind(REACTIONS.as_slice())
+        .bind(rows.heads.keys().map(|workspace| workspace.0).collect::<Vec<_>>())
+        .bind(rows.heads.values().map(|head| signed(head.frontier.size())).collect::<Vec<_>>())
+        .bind(rows.heads.values().map(|head| head.recorded_at).collect::<Vec<_>>())
+        .bind(rows.heads.values().map(|head| head.frontier.to_bytes()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn column<'r, R, V>(rows: &'r [R], value: impl Fn(&'r R) -> V) -> Vec<V> {
+    rows.iter().map(value).collect()
+}
+
+/// A log of 2^63 events cannot be.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
