@@ -4,7 +4,7 @@
 //! Where other processes write, too, one of them may hold a workspace at this moment. The units of that workspace then wait in a lane of
 //! their own, on a connection of their own, and nobody else waits for them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -203,7 +203,10 @@ impl Writing {
                 decided.push((answer, outcome));
             }
         }
+        let heads: BTreeMap<WorkspaceId, u64> =
+            written.iter().map(|entry| (entry.recorded.workspace, entry.recorded.position)).collect();
         self.stream.publish(written);
+        self.store.tell_others(&heads.into_iter().collect::<Vec<_>>());
         for (answer, outcome) in decided {
             // Whoever gave up waiting finds what was done under the idempotency key.
             let _gone = answer.send(outcome);

@@ -24,7 +24,9 @@ struct Kept {
     unprojected: BTreeSet<WorkspaceId>,
     /// Workspaces that were written to since the reactions last asked.
     unreacted: BTreeSet<WorkspaceId>,
-    /// The last position of the workspaces that somebody follows.
+    /// How far the workspaces have come, as far as this process has heard.
+    reached: HashMap<WorkspaceId, u64>,
+    /// The same for those who follow one.
     heads: HashMap<WorkspaceId, watch::Sender<u64>>,
 }
 
@@ -59,21 +61,37 @@ impl EventStream {
         self.commits.send_modify(|number| *number += 1);
     }
 
-    /// Events after `position`, at most `limit`; nothing when they are not all here any more.
+    /// Another process has committed up to `position`: wakes those who wait. They read it from the database.
+    pub fn note(&self, workspace: WorkspaceId, position: u64) {
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if !kept.reach(workspace, position) {
+                return;
+            }
+            kept.tell_head(workspace);
+        }
+        self.commits.send_modify(|number| *number += 1);
+    }
+
+    /// Events after `position`, at most `limit`; nothing when they are not all here.
     #[must_use]
     pub fn after(&self, workspace: WorkspaceId, position: u64, limit: usize) -> Option<Vec<LogEntry>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if position >= *kept.reached.get(&workspace)? {
+            return Some(Vec::new());
+        }
         let ring = kept.rings.get(&workspace)?;
         let first = ring.front()?.recorded.position;
         let skip = usize::try_from(position.checked_add(1)?.checked_sub(first)?).ok()?;
-        Some(ring.iter().skip(skip).take(limit).cloned().collect())
+        let entries: Vec<_> = ring.iter().skip(skip).take(limit).cloned().collect();
+        // What comes behind the ring's end was written by another process.
+        (!entries.is_empty()).then_some(entries)
     }
 
-    /// The last position seen in a workspace since the start; nothing when there was none.
+    /// The last position heard of in a workspace since the start; nothing when there was none.
     #[must_use]
     pub fn last_position(&self, workspace: WorkspaceId) -> Option<u64> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.rings.get(&workspace)?.back().map(|entry| entry.recorded.position)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).reached.get(&workspace).copied()
     }
 
     /// Wakes after every commit to one workspace, with the last position, and after no other. The first value is 0 when nothing was
@@ -84,7 +102,7 @@ impl EventStream {
         let kept = &mut *kept;
         // Those whom nobody follows any more and nobody writes to are cleared away by newcomers.
         kept.heads.retain(|_, head| head.receiver_count() > 0);
-        let last = kept.rings.get(&workspace).and_then(VecDeque::back).map_or(0, |entry| entry.recorded.position);
+        let last = kept.reached.get(&workspace).copied().unwrap_or_default();
         kept.heads.entry(workspace).or_insert_with(|| watch::Sender::new(last)).subscribe()
     }
 
@@ -111,18 +129,30 @@ impl Kept {
     /// Wakes the followers of a workspace that was written to.
     fn tell_head(&mut self, workspace: WorkspaceId) {
         let Some(head) = self.heads.get(&workspace) else { return };
-        match self.rings.get(&workspace).and_then(VecDeque::back) {
-            Some(last) if head.receiver_count() > 0 => drop(head.send_replace(last.recorded.position)),
+        match self.reached.get(&workspace) {
+            Some(last) if head.receiver_count() > 0 => drop(head.send_replace(*last)),
             _ => drop(self.heads.remove(&workspace)),
         }
     }
 
-    fn add(&mut self, entry: LogEntry) {
-        let workspace = entry.recorded.workspace;
+    /// Takes in how far a workspace has come; tells whether that is news.
+    fn reach(&mut self, workspace: WorkspaceId, position: u64) -> bool {
+        let reached = self.reached.entry(workspace).or_default();
+        if *reached >= position {
+            return false;
+        }
+        *reached = position;
         self.unprojected.insert(workspace);
         self.unreacted.insert(workspace);
+        true
+    }
+
+    fn add(&mut self, entry: LogEntry) {
+        let workspace = entry.recorded.workspace;
+        // Another process may have written behind it already; who waits for that was told.
+        self.reach(workspace, entry.recorded.position);
         let ring = self.rings.entry(workspace).or_default();
-        // A gap cannot be; if it were, a ring that starts anew is right all the same.
+        // Between two commits of this process there may be some of others: the ring starts anew.
         if ring.back().is_some_and(|last| last.recorded.position + 1 != entry.recorded.position) {
             self.total -= ring.len();
             ring.clear();

@@ -33,6 +33,7 @@ use crate::clock::Clock;
 use append::{AppendUnit, LogEntry, LogError, NewEvent, StoredEvent, WrappedKey};
 use appender::{AppendAnswer, Appender};
 use event_stream::EventStream;
+use postgres::PostgresLog;
 use sealing::{Context, MasterKey, SubjectKey};
 use sqlite::SqliteLog;
 pub use sqlite::{Inspection, Tables, inspect};
@@ -40,6 +41,9 @@ use store::{EventRange, LogStore, Snapshot};
 
 /// How many contacts' keys are kept in memory.
 const KEYS_IN_MEMORY: usize = 100_000;
+
+/// The property that tells under which master key a log was written.
+const MASTER_KEY_CHECK: &str = "master_key_check";
 
 /// Contacts' keys.
 type Keys = HashMap<Uuid, Arc<SubjectKey>>;
@@ -60,13 +64,44 @@ impl EventLog {
     /// When the file cannot be opened or brought up to date; [`LogError::OtherMasterKey`] when it was written under another key: what is
     /// sealed could not be opened, and what is claimed not be found.
     pub async fn open_sqlite(path: &Path, master: Arc<MasterKey>, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
-        let store = SqliteLog::open(path).await?;
+        Self::checked(Arc::new(SqliteLog::open(path).await?), master, clock).await
+    }
+
+    /// Closes the store again when it was written under another key.
+    async fn checked(
+        store: Arc<dyn LogStore>,
+        master: Arc<MasterKey>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LogError> {
         let check = master.check_value();
-        if store.property("master_key_check", &check).await? != check {
+        if store.property(MASTER_KEY_CHECK, &check).await? != check {
             store.close().await;
             return Err(LogError::OtherMasterKey);
         }
-        Ok(Self::over(Arc::new(store), master, clock))
+        Ok(Self::over(store, master, clock))
+    }
+
+    /// Opens the log in a PostgreSQL database, at a URL as PostgreSQL's own tools take it. Hints of other processes are listened for at
+    /// `listen_url`, a connection without a pooler in between, or at `url` when there is none. `master` gives the key, and is told
+    /// whether the log has been written to under one before.
+    ///
+    /// # Errors
+    /// As [`Self::open_sqlite`]; what `master` says.
+    pub async fn open_postgres<E: From<LogError>>(
+        url: &str,
+        listen_url: Option<&str>,
+        master: impl FnOnce(bool) -> Result<MasterKey, E>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, E> {
+        let store: Arc<dyn LogStore> = Arc::new(PostgresLog::open(url, listen_url).await?);
+        let known = store.kept_property(MASTER_KEY_CHECK).await?.is_some();
+        match master(known) {
+            Ok(master) => Ok(Self::checked(store, Arc::new(master), clock).await?),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// A log over any store.
@@ -82,6 +117,12 @@ impl EventLog {
         keys_in_memory: usize,
     ) -> Self {
         let stream = Arc::new(EventStream::default());
+        let heard = Arc::downgrade(&stream);
+        tokio::spawn(store.hear_others(Box::new(move |workspace, position| {
+            if let Some(stream) = heard.upgrade() {
+                stream.note(workspace, position);
+            }
+        })));
         let appender = Appender::start(Arc::clone(&store), Arc::clone(&stream), clock);
         Self { store, master, stream, appender, keys: Cache::new(keys_in_memory) }
     }
@@ -123,11 +164,16 @@ impl EventLog {
     /// # Errors
     /// When the database cannot be read.
     pub async fn head(&self, workspace: WorkspaceId) -> Result<u64, LogError> {
-        match self.stream.last_position(workspace) {
-            // This process is the only one that writes to a SQLite file: what it saw last is the head.
-            Some(position) => Ok(position),
-            None => Ok(self.store.head(workspace).await?.frontier.size()),
+        if !self.store.is_shared()
+            && let Some(position) = self.stream.last_position(workspace)
+        {
+            // This process is the only one that writes: what it saw last is the head.
+            return Ok(position);
         }
+        let head = self.store.head(workspace).await?.frontier.size();
+        // Whoever waits for the tables to reach it waits for a follower that may not have heard of it yet.
+        self.stream.note(workspace, head);
+        Ok(head)
     }
 
     /// Who holds a claim in a workspace.

@@ -80,6 +80,9 @@ pub enum WhenHeld {
     Wait,
 }
 
+/// Takes in that a workspace's log has reached a position.
+pub type Heard = Box<dyn Fn(WorkspaceId, u64) + Send + Sync>;
+
 /// A database that holds the log. Object-safe: the log does not know which one it has.
 pub trait LogStore: Send + Sync + 'static {
     /// Decides and writes a batch; `now` is in microseconds.
@@ -93,15 +96,19 @@ pub trait LogStore: Send + Sync + 'static {
     /// Whether other processes may write to it, too: then nothing that this process remembers says where a workspace ends.
     fn is_shared(&self) -> bool;
 
+    /// Lets other processes know that this one has committed up to these positions. A hint: it may be lost.
+    fn tell_others(&self, heads: &[(WorkspaceId, u64)]);
+
+    /// Tells what other processes commit, and now and then what this one has committed, for as long as the log is open. What no hint has
+    /// told is found within a second.
+    fn hear_others(&self, heard: Heard) -> BoxFuture<'static, ()>;
+
     /// Waits until every append to these workspaces that was begun before has been committed or taken back, be it by a connection that
     /// is lost.
     fn settle<'a>(&'a self, workspaces: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// The workspaces that have events, oldest first. A head whose id is none is passed over: [`Self::traces`] tells of it.
     fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>>;
-
-    /// The last positions of the workspaces whose last event was recorded at `since` (microseconds) or later.
-    fn positions(&self, since: i64) -> BoxFuture<'_, Result<Vec<(WorkspaceId, u64)>, LogError>>;
 
     /// The workspaces of which anything is stored, be it without a head: what a check of the whole log looks at.
     fn traces(&self) -> BoxFuture<'_, Result<Traces, LogError>>;
@@ -207,6 +214,9 @@ pub trait LogStore: Send + Sync + 'static {
 
     /// Keeps a property of the log under `name`, unless one is kept; gives the one that is kept.
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>>;
+
+    /// The property that is kept under `name`.
+    fn kept_property<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LogError>>;
 
     /// Writes a consistent copy to a new file, while the log is in use.
     fn copy_to<'a>(&'a self, path: &'a std::path::Path) -> BoxFuture<'a, Result<(), LogError>>;

@@ -8,7 +8,11 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::postgres::{Postgres, url};
 use super::{OTHER, Subject, WORKSPACE, fixture, reopened, stream, unit, verified};
+use crate::clock::{Clock, ManualClock};
+use crate::event_log::EventLog;
 use crate::event_log::append::{Expected, LogError, Refusal};
+use crate::event_log::postgres::PostgresLog;
+use crate::event_log::sealing::MasterKey;
 use crate::event_log::store::{EventRange, WhenHeld};
 
 const HOLD: &str =
@@ -129,4 +133,46 @@ async fn a_commit_whose_answer_is_lost_is_found() {
     }
     let next = fixture.log.append(unit(WORKSPACE, &[(stream(3), Expected::Any)])).await.expect("written");
     assert_eq!(next.map(|appended| appended.position), Ok(2 + stored[0]));
+}
+
+/// Whether a commit of one process wakes those who follow in another one that listens at `listen_url`, and is read there.
+async fn is_heard(listen_url: Option<&str>) {
+    let fixture = fixture::<Postgres>().await;
+    let store = PostgresLog::open(&url(fixture.folder.path()).await, listen_url).await.expect("opened");
+    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&fixture.clock);
+    let other = EventLog::over(Arc::new(store), Arc::new(MasterKey::from_bytes(&[1; 32])), clock);
+    let mut head = other.stream().follow(WORKSPACE);
+    for position in 1..=5 {
+        // What was seen of the other's own does not hide what comes from elsewhere.
+        let log = if position == 3 { &other } else { &fixture.log };
+        log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written").expect("taken");
+        let heard = tokio::time::timeout(Duration::from_secs(5), head.wait_for(|heard| *heard == position)).await;
+        heard.expect("heard in time").expect("open");
+        let entries = other.entries_after(WORKSPACE, position - 1, 10).await.expect("readable");
+        assert_eq!(entries.iter().map(|entry| entry.recorded.position).collect::<Vec<_>>(), [position]);
+    }
+    assert_eq!(other.entries_after(WORKSPACE, 0, 10).await.expect("readable").len(), 5);
+}
+
+#[tokio::test]
+async fn what_one_process_commits_another_hears_of() {
+    is_heard(None).await;
+}
+
+#[tokio::test]
+async fn what_no_hint_has_told_is_found_all_the_same() {
+    // Nobody listens at this port.
+    is_heard(Some("postgres://postgres@127.0.0.1:1/postgres")).await;
+}
+
+#[tokio::test]
+async fn a_read_knows_of_what_another_process_has_just_committed() {
+    let fixture = fixture::<Postgres>().await;
+    let other = reopened::<Postgres>(fixture.folder.path(), &fixture.clock).await;
+    for position in 1..=20 {
+        fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written").expect("taken");
+        // At once, whether or not a hint has come.
+        assert_eq!(other.head(WORKSPACE).await.expect("readable"), position);
+        assert_eq!(other.entries_after(WORKSPACE, position - 1, 10).await.expect("readable").len(), 1);
+    }
 }

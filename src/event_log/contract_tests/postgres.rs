@@ -63,7 +63,7 @@ const DIALECT: [(&str, &str); 9] = [
 
 impl Subject for Postgres {
     async fn open(folder: &Path) -> Arc<dyn LogStore> {
-        Arc::new(PostgresLog::open(&url(folder).await).await.expect("opened"))
+        Arc::new(PostgresLog::open(&url(folder).await, None).await.expect("opened"))
     }
 
     async fn tamper(folder: &Path, sql: &str) -> Result<(), sqlx::Error> {

@@ -5,10 +5,12 @@
 
 mod append;
 mod keep;
+mod others;
 mod read;
 mod rows;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aggregates::claim::ClaimKind;
@@ -20,10 +22,13 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Acquire, Connection};
 use uuid::Uuid;
 
+use self::others::Others;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
-use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld};
+use super::store::{
+    BatchAnswers, EventRange, Heard, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
+};
 
 /// The schema of the log's tables.
 const SCHEMA: &str = "chatbotx_log";
@@ -46,6 +51,8 @@ const MIGRATION_LOCK: i64 = 0x0043_6861_7462_6f74;
 pub struct PostgresLog {
     writers: PgPool,
     readers: PgPool,
+    listen: PgConnectOptions,
+    others: Arc<Others>,
 }
 
 fn migrations() -> Migrator {
@@ -57,14 +64,16 @@ fn migrations() -> Migrator {
 }
 
 impl PostgresLog {
-    /// Connects, makes the tables when there are none, and brings them up to date. `url` is as PostgreSQL's own tools take it.
+    /// Connects, makes the tables when there are none, and brings them up to date. URLs are as PostgreSQL's own tools take them; hints
+    /// of other processes are listened for at `listen_url`, or at `url` when there is none.
     ///
     /// # Errors
     /// When the server cannot be reached, is older than 15, does not keep what it confirms (`fsync = off`), or the role may not make
     /// the tables.
-    pub async fn open(url: &str) -> Result<Self, LogError> {
-        let options: PgConnectOptions = url.parse()?;
-        let options = options.application_name("chatbotx");
+    pub async fn open(url: &str, listen_url: Option<&str>) -> Result<Self, LogError> {
+        let options = |url: &str| Ok::<_, sqlx::Error>(url.parse::<PgConnectOptions>()?.application_name("chatbotx"));
+        let listen = options(listen_url.unwrap_or(url))?;
+        let options = options(url)?;
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
@@ -81,8 +90,9 @@ impl PostgresLog {
                 })
                 .connect_lazy_with(options.clone())
         };
-        let log = Self { writers: pool(WRITERS), readers: pool(READERS) };
+        let log = Self { writers: pool(WRITERS), readers: pool(READERS), listen, others: Others::new() };
         log.prepare().await?;
+        tokio::spawn(Arc::clone(&log.others).send(log.readers.clone()));
         Ok(log)
     }
 
@@ -159,6 +169,12 @@ fn is_broken(error: &sqlx::Error) -> bool {
     }
 }
 
+impl Drop for PostgresLog {
+    fn drop(&mut self) {
+        self.others.stop();
+    }
+}
+
 impl LogStore for PostgresLog {
     fn append<'a>(
         &'a self,
@@ -171,6 +187,14 @@ impl LogStore for PostgresLog {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn tell_others(&self, heads: &[(WorkspaceId, u64)]) {
+        self.others.tell(heads);
+    }
+
+    fn hear_others(&self, heard: Heard) -> BoxFuture<'static, ()> {
+        Arc::clone(&self.others).hear(self.readers.clone(), self.listen.clone(), heard).boxed()
     }
 
     fn settle<'a>(&'a self, workspaces: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>> {
@@ -189,10 +213,6 @@ impl LogStore for PostgresLog {
 
     fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>> {
         read::workspaces(&self.readers).boxed()
-    }
-
-    fn positions(&self, since: i64) -> BoxFuture<'_, Result<Vec<(WorkspaceId, u64)>, LogError>> {
-        read::positions(&self.readers, since).boxed()
     }
 
     fn traces(&self) -> BoxFuture<'_, Result<Traces, LogError>> {
@@ -317,12 +337,17 @@ impl LogStore for PostgresLog {
         keep::property(&self.readers, name, value).boxed()
     }
 
+    fn kept_property<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LogError>> {
+        read::kept_property(&self.readers, name).boxed()
+    }
+
     fn copy_to<'a>(&'a self, _: &'a Path) -> BoxFuture<'a, Result<(), LogError>> {
         async { Err(LogError::Damaged("a PostgreSQL database is copied with pg_dump".to_owned())) }.boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
+            self.others.stop();
             self.writers.close().await;
             self.readers.close().await;
         }

@@ -29,14 +29,23 @@ pub(super) async fn workspaces(pool: &PgPool) -> Result<Vec<WorkspaceId>, LogErr
     Ok(rows.into_iter().map(|(id,)| WorkspaceId(id)).collect())
 }
 
-pub(super) async fn positions(pool: &PgPool, since: i64) -> Result<Vec<(WorkspaceId, u64)>, LogError> {
-    let rows: Vec<(Uuid, i64)> = sqlx::query_as(
-        "select workspace, position from chatbotx_log.heads where position > 0 and recorded_at >= $1 order by workspace",
+/// Workspace, last position and its time, of the workspaces whose last event was recorded at `since` or later.
+pub(super) async fn positions(pool: &PgPool, since: i64) -> Result<Vec<(WorkspaceId, u64, i64)>, LogError> {
+    let rows: Vec<(Uuid, i64, i64)> = sqlx::query_as(
+        "select workspace, position, recorded_at from chatbotx_log.heads where position > 0 and recorded_at >= $1",
     )
     .bind(since)
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(|(id, position)| (WorkspaceId(id), unsigned(position))).collect())
+    Ok(rows.into_iter().map(|(id, position, at)| (WorkspaceId(id), unsigned(position), at)).collect())
+}
+
+pub(super) async fn kept_property(pool: &PgPool, name: &str) -> Result<Option<Vec<u8>>, LogError> {
+    let row: Option<(Vec<u8>,)> = sqlx::query_as("select value from chatbotx_log.log_properties where name = $1")
+        .bind(name)
+        .fetch_optional(pool)
+        .await?;
+    Ok(row.map(|(value,)| value))
 }
 
 pub(super) async fn traces(pool: &PgPool) -> Result<Traces, LogError> {

@@ -23,7 +23,9 @@ use uuid::Uuid;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
-use super::store::{BatchAnswers, EventRange, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld};
+use super::store::{
+    BatchAnswers, EventRange, Heard, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
+};
 use writer::Writer;
 
 pub use inspect::{Inspection, Tables, inspect};
@@ -95,6 +97,12 @@ impl LogStore for SqliteLog {
         false
     }
 
+    fn tell_others(&self, _: &[(WorkspaceId, u64)]) {}
+
+    fn hear_others(&self, _: Heard) -> BoxFuture<'static, ()> {
+        std::future::ready(()).boxed()
+    }
+
     fn settle<'a>(&'a self, _: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>> {
         // Appends wait for the writer; a statement that was given up is over before the next one begins.
         async move {
@@ -102,10 +110,6 @@ impl LogStore for SqliteLog {
             Ok(())
         }
         .boxed()
-    }
-
-    fn positions(&self, since: i64) -> BoxFuture<'_, Result<Vec<(WorkspaceId, u64)>, LogError>> {
-        read::positions(&self.readers, since).boxed()
     }
 
     fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>> {
@@ -262,6 +266,10 @@ impl LogStore for SqliteLog {
             writer.settled(done)
         }
         .boxed()
+    }
+
+    fn kept_property<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LogError>> {
+        read::kept_property(&self.readers, name).boxed()
     }
 
     fn copy_to<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, Result<(), LogError>> {

@@ -29,14 +29,10 @@ pub(super) async fn workspaces(readers: &SqlitePool) -> Result<Vec<WorkspaceId>,
     Ok(found.workspaces)
 }
 
-pub(super) async fn positions(readers: &SqlitePool, since: i64) -> Result<Vec<(WorkspaceId, u64)>, LogError> {
-    let rows: Vec<(Uuid, i64)> = sqlx::query_as(
-        "select workspace, position from heads where recorded_at >= $1 and length(workspace) = 16 order by workspace",
-    )
-    .bind(since)
-    .fetch_all(readers)
-    .await?;
-    Ok(rows.into_iter().map(|(id, position)| (WorkspaceId(id), u64::try_from(position).unwrap_or_default())).collect())
+pub(super) async fn kept_property(readers: &SqlitePool, name: &str) -> Result<Option<Vec<u8>>, LogError> {
+    let row: Option<(Vec<u8>,)> =
+        sqlx::query_as("select value from log_properties where name = $1").bind(name).fetch_optional(readers).await?;
+    Ok(row.map(|(value,)| value))
 }
 
 fn told_apart(rows: Vec<(Vec<u8>,)>) -> Traces {
