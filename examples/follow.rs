@@ -169,7 +169,7 @@ async fn main() -> Outcome<()> {
     let (writers, time) = (option("--writers", 64)?, Duration::from_secs(option("--seconds", 5)? as u64));
     let folder = std::env::temp_dir().join(format!("chatbotx-follow-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let options = OpenOptions { data: folder.clone(), database_url: None };
+    let options = OpenOptions::in_folder(folder.clone());
     let app = App::open(&options).await.map_err(|problem| problem.message)?;
     let workspace = app.create_workspace("Measured").await.map_err(|problem| problem.message)?;
     let quiet = app.create_workspace("Quiet").await.map_err(|problem| problem.message)?;

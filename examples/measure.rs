@@ -215,7 +215,7 @@ async fn main() -> Outcome<()> {
     let folder = std::env::temp_dir().join(format!("chatbotx-measure-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     println!("one 4 KiB append with fdatasync: {:.3} ms", fsync_time(&folder)?.as_secs_f64() * 1_000.0);
-    let options = OpenOptions { data: folder.clone(), database_url: None };
+    let options = OpenOptions::in_folder(folder.clone());
     let began = Instant::now();
     let app = App::open(&options).await.map_err(|problem| problem.message)?;
     println!("time to open an empty folder: {:.1} ms", began.elapsed().as_secs_f64() * 1_000.0);

@@ -26,7 +26,7 @@ async fn sound() -> tempfile::TempDir {
 async fn folder_of(clock: Arc<dyn chatbotx::clock::Clock>) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("the ground of the story");
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).expect("the ground of the story");
-    let options = OpenOptions { data: folder.path().to_owned(), database_url: None };
+    let options = OpenOptions::in_folder(folder.path());
     let app = App::open_with_clock(&options, clock).await.expect("the ground of the story");
     let (progress, _heard) = mpsc::channel(1);
     let made = run(&app, ControlCommand::WorkspaceCreate { name: "Shop".into() }, progress)
@@ -42,7 +42,7 @@ async fn folder_of(clock: Arc<dyn chatbotx::clock::Clock>) -> tempfile::TempDir 
 fn patient(path: &Path) -> Patient {
     // Whatever is free: a port is not what most of these are about.
     let settings = Settings { listen: "127.0.0.1:0".parse().expect("the ground of the story"), ..Settings::default() };
-    Patient { data: path.to_owned(), database_url: None, settings, full: false }
+    Patient { options: OpenOptions::in_folder(path), settings, full: false }
 }
 
 async fn findings(path: &Path) -> Vec<Finding> {
@@ -203,7 +203,7 @@ async fn a_running_holder_is_asked_and_a_killed_one_is_told() {
     let folder = sound().await;
     let data = DataFolder::existing(folder.path()).expect("the ground of the story");
     let (opened, _) = mpsc::unbounded_channel();
-    let options = OpenOptions { data: data.path().to_owned(), database_url: None };
+    let options = OpenOptions::in_folder(data.path());
     let mut reach = Reach::new(data.clone(), opener(options, opened), Yields::Never);
     reach.take().await.expect("the ground of the story");
     assert_eq!(ill(folder.path()).await, []);

@@ -114,7 +114,7 @@ async fn dropped_read_tables_come_back_by_themselves() {
             std::fs::remove_file(path).expect("removed");
         }
     }
-    let options = chatbotx::app::OpenOptions { data: folder.path().to_owned(), database_url: None };
+    let options = chatbotx::app::OpenOptions::in_folder(folder.path());
     let app = chatbotx::app::App::open(&options).await.expect("opened");
     let reactions = chatbotx::reactions::Reactions::new(&app);
     let program = Program { folder, clock, app, caller, reactions };
@@ -288,7 +288,7 @@ async fn a_log_is_opened_under_its_own_master_key_only() {
     app.close().await;
     let key = folder.path().join("master.key");
     let own = std::fs::read(&key).expect("a key");
-    let options = chatbotx::app::OpenOptions { data: folder.path().to_owned(), database_url: None };
+    let options = chatbotx::app::OpenOptions::in_folder(folder.path());
     let refusal = async || chatbotx::app::App::open(&options).await.err().map(|problem| problem.message);
     std::fs::remove_file(&key).expect("removed");
     assert!(refusal().await.is_some_and(|message| message.contains("master.key")));

@@ -105,7 +105,7 @@ impl Program {
 }
 
 async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<App> {
-    let options = OpenOptions { data: folder.path().to_owned(), database_url: None };
+    let options = OpenOptions::in_folder(folder.path());
     let clock = Arc::<ManualClock>::clone(clock);
     App::open_with_clock(&options, clock).await.expect("opened")
 }

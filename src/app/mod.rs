@@ -38,7 +38,7 @@ pub use caller::Caller;
 pub use event_filter::EventFilter;
 pub use following::{Batch, Following, Step};
 pub use moment::Moment;
-pub use open::OpenOptions;
+pub use open::{LogPlace, OpenOptions};
 pub use read_context::ReadContext;
 pub use replay::{Replay, Replayed, ReplayedWorkspace};
 pub use token_rotation::RotatedToken;

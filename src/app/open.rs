@@ -11,6 +11,7 @@ use super::projector::Projector;
 use super::{App, authentication, follow_topics, state_cache};
 use crate::clock::{Clock, SystemClock};
 use crate::event_log::EventLog;
+use crate::event_log::append::LogError;
 use crate::event_log::sealing::MasterKey;
 use crate::problem::{Code, Problem};
 
@@ -18,28 +19,56 @@ use crate::problem::{Code, Problem};
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// Where the program keeps its data.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// The data folder. The caller holds its lock until after [`App::close`].
     pub data: PathBuf,
-    /// Where the log is, when it is not in the folder.
+    /// Where the log is, when it is not in the folder: `sqlite:FILE` or `postgres://…`.
     pub database_url: Option<String>,
+    /// Where hints of other processes are listened for, when `database_url` leads through a pooler.
+    pub database_listen_url: Option<String>,
+    /// The file of the master key, when it is not in the folder.
+    pub master_key_file: Option<PathBuf>,
+}
+
+/// Which database holds the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogPlace {
+    /// A SQLite file.
+    File(PathBuf),
+    /// A PostgreSQL database at this URL.
+    Server(String),
 }
 
 impl OpenOptions {
-    /// The file of the log.
+    /// A program that has everything in its data folder.
     #[must_use]
-    pub fn log_file(&self) -> PathBuf {
-        match self.database_url.as_deref().and_then(|url| url.strip_prefix("sqlite:")) {
-            Some(path) => PathBuf::from(path.trim_start_matches("//")),
-            None => self.data.join("events.db"),
+    pub fn in_folder(data: impl Into<PathBuf>) -> Self {
+        Self { data: data.into(), ..Self::default() }
+    }
+
+    /// Where the log is.
+    ///
+    /// # Errors
+    /// `unavailable` for a URL of another kind of database.
+    pub fn log_place(&self) -> Result<LogPlace, Problem> {
+        let Some(url) = &self.database_url else { return Ok(LogPlace::File(self.data.join("events.db"))) };
+        match url.split_once(':') {
+            Some(("sqlite", path)) => Ok(LogPlace::File(PathBuf::from(path.trim_start_matches("//")))),
+            Some(("postgres" | "postgresql", _)) => Ok(LogPlace::Server(url.clone())),
+            scheme => {
+                let scheme = scheme.map_or("nameless", |(scheme, _)| scheme);
+                Err(Problem::new(Code::Unavailable, format!("this version cannot use a {scheme} database"))
+                    .field("database-url")
+                    .hint("sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; leave it out to use SQLite in the data folder"))
+            }
         }
     }
 
     /// The file of the key above all others.
     #[must_use]
     pub fn key_file(&self) -> PathBuf {
-        self.data.join("master.key")
+        self.master_key_file.clone().unwrap_or_else(|| self.data.join("master.key"))
     }
 
     /// The link to the file of the read tables.
@@ -63,27 +92,11 @@ impl App {
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_with_clock(options: &OpenOptions, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Problem> {
-        if let Some(url) = options.database_url.as_deref().filter(|url| !url.starts_with("sqlite:")) {
-            let scheme = url.split(':').next().unwrap_or_default();
-            return Err(Problem::new(Code::Unavailable, format!("this version cannot use a {scheme} database"))
-                .field("database-url")
-                .hint("leave it out to use SQLite in the data folder"));
-        }
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             Problem::new(Code::Unavailable, format!("{what} cannot be used: {error}"))
         };
-        let (file, key) = (options.log_file(), options.key_file());
-        if file.exists() && !key.exists() {
-            // A new key beside an old log would open nothing of it, and part what follows from what was.
-            return Err(Problem::new(Code::Unavailable, "there is an event log, but not its master.key")
-                .hint("put the master.key that belongs to it into the data folder"));
-        }
         make_private(&options.data).map_err(|error| failed("the data folder", &error))?;
-        let master = MasterKey::open(&key).map_err(|error| failed("the master key", &error))?;
-        let log = EventLog::open_sqlite(&file, Arc::new(master), Arc::clone(&clock))
-            .await
-            .map_err(|error| failed("the event log", &error))?;
-        let log = Arc::new(log);
+        let log = Arc::new(open_log(options, &clock).await?);
         let projector = Projector::open(Arc::clone(&log), &options.data)
             .await
             .map_err(|error| failed("the read tables", &error))?;
@@ -121,6 +134,51 @@ impl App {
         self.log.store().close().await;
         self.projector.tables().close().await;
     }
+}
+
+async fn open_log(options: &OpenOptions, clock: &Arc<dyn Clock>) -> Result<EventLog, Problem> {
+    let unusable = |error: &LogError| Problem::new(Code::Unavailable, format!("the event log cannot be used: {error}"));
+    match options.log_place()? {
+        LogPlace::File(file) => {
+            let key = master_key(options, file.exists())?;
+            let log = EventLog::open_sqlite(&file, Arc::new(key), Arc::clone(clock)).await;
+            log.map_err(|error| unusable(&error))
+        }
+        LogPlace::Server(url) => {
+            let listen = options.database_listen_url.as_deref();
+            let key = |written: bool| master_key(options, written).map_err(NotOpened::Key);
+            let log = EventLog::open_postgres(&url, listen, key, Arc::clone(clock)).await;
+            log.map_err(|error| match error {
+                NotOpened::Log(error) => unusable(&error),
+                NotOpened::Key(problem) => problem,
+            })
+        }
+    }
+}
+
+/// Why a log was not opened.
+enum NotOpened {
+    Log(LogError),
+    Key(Problem),
+}
+
+impl From<LogError> for NotOpened {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+/// The master key; a new one only for a log that was never `written` to: beside an old one it would open nothing, and part what follows
+/// from what was.
+pub(super) fn master_key(options: &OpenOptions, written: bool) -> Result<MasterKey, Problem> {
+    let file = options.key_file();
+    if written && !file.exists() {
+        return Err(Problem::new(Code::Unavailable, "there is an event log, but not its master.key").hint(
+            "put the master.key that belongs to it into the data folder, or name its place with --master-key-file",
+        ));
+    }
+    let key = if options.master_key_file.is_some() { MasterKey::read(&file) } else { MasterKey::open(&file) };
+    key.map_err(|error| Problem::new(Code::Unavailable, format!("the master key cannot be used: {error}")))
 }
 
 /// Takes from others what they could read of the databases; new files are private by the process's mask.

@@ -14,12 +14,8 @@ use crate::problem::Problem;
 /// # Errors
 /// `invalid_input` when the user has no home and named no folder.
 pub async fn doctor(options: &GlobalOptions, full: bool, json: bool) -> Result<ExitCode, Problem> {
-    let patient = Patient {
-        data: options.data_path()?,
-        database_url: options.database_url.clone(),
-        settings: options.http.settings(),
-        full,
-    };
+    let patient =
+        Patient { options: options.open_options_in(&options.data_path()?), settings: options.http.settings(), full };
     let findings = examine(&patient).await;
     let ok = findings.iter().all(|finding| finding.level != Level::Problem);
     if json {

@@ -18,9 +18,15 @@ pub struct GlobalOptions {
     /// Folder with the data. Default: the user's data directory + `chatbotx`
     #[arg(long, env = "CHATBOTX_DATA", value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
-    /// Where the log is, when it is not in the data folder
+    /// Where the log is, when it is not in the data folder: sqlite:FILE or postgres://…
     #[arg(long, env = "CHATBOTX_DATABASE_URL", value_name = "URL", global = true, hide_env_values = true)]
     pub database_url: Option<String>,
+    /// Where PostgreSQL is listened to, when the database URL leads through a pooler
+    #[arg(long, env = "CHATBOTX_DATABASE_LISTEN_URL", value_name = "URL", global = true, hide_env_values = true)]
+    pub database_listen_url: Option<String>,
+    /// File of the master key, when it is not in the data folder
+    #[arg(long, env = "CHATBOTX_MASTER_KEY_FILE", value_name = "FILE", global = true)]
+    pub master_key_file: Option<PathBuf>,
     /// What is logged to standard error, for example `info` or `chatbotx=debug,warn`
     #[arg(long, env = "CHATBOTX_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -123,7 +129,18 @@ impl GlobalOptions {
     /// How the program opens its databases in `folder`.
     #[must_use]
     pub fn open_options(&self, folder: &DataFolder) -> OpenOptions {
-        OpenOptions { data: folder.path().to_owned(), database_url: self.database_url.clone() }
+        self.open_options_in(folder.path())
+    }
+
+    /// The same in a folder that may not be there.
+    #[must_use]
+    pub fn open_options_in(&self, data: &std::path::Path) -> OpenOptions {
+        OpenOptions {
+            data: data.to_owned(),
+            database_url: self.database_url.clone(),
+            database_listen_url: self.database_listen_url.clone(),
+            master_key_file: self.master_key_file.clone(),
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aggregates::claim::ClaimKind;
-use aggregates::ids::WorkspaceId;
+use aggregates::ids::{EventId, WorkspaceId};
+use aggregates::stream::StreamType;
 use uuid::Uuid;
 
 use super::append::{
-    AppendUnit, Appended, ClaimWrite, Expected, MAX_PAYLOAD_BYTES, NewEvent, Placed, Refusal, StoredOutcome,
+    AppendUnit, Appended, ClaimWrite, Expected, MAX_PAYLOAD_BYTES, NewEvent, Placed, Refusal, StoredEvent,
+    StoredOutcome,
 };
 use super::merkle::{Frontier, Hash, Node, leaf_hash};
 
@@ -87,11 +89,75 @@ impl Touched {
 /// A claim's row: nobody = it is deleted.
 pub type ClaimRow = Option<(Uuid, u64)>;
 
+/// The row of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct EventRow<'u> {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// Where it stands.
+    pub placed: Placed,
+    /// The kind of the stream.
+    pub stream_type: StreamType,
+    /// The stream.
+    pub stream_id: Uuid,
+    /// The event's own id.
+    pub id: EventId,
+    /// Its stored name.
+    pub name: &'u str,
+    /// The version of its form.
+    pub version: u16,
+    /// The contact whom it is about.
+    pub subject: Option<Uuid>,
+    /// The payload, sealed.
+    pub payload: &'u [u8],
+    /// The metadata.
+    pub metadata: &'u [u8],
+}
+
+impl<'u> EventRow<'u> {
+    /// The row of a new event at its place.
+    #[must_use]
+    pub fn placed(workspace: WorkspaceId, placed: Placed, event: &'u NewEvent) -> Self {
+        let NewEvent { stream_type, stream_id, id, name, version, subject, payload, metadata } = event;
+        Self {
+            workspace,
+            placed,
+            stream_type: *stream_type,
+            stream_id: *stream_id,
+            id: *id,
+            name,
+            version: *version,
+            subject: *subject,
+            payload,
+            metadata,
+        }
+    }
+
+    /// The row of an event that is stored already, in another database.
+    #[must_use]
+    pub fn stored(event: &'u StoredEvent) -> Self {
+        let StoredEvent { workspace, placed, stream_type, stream_id, id, name, version, subject, payload, metadata } =
+            event;
+        Self {
+            workspace: *workspace,
+            placed: *placed,
+            stream_type: *stream_type,
+            stream_id: *stream_id,
+            id: *id,
+            name,
+            version: *version,
+            subject: *subject,
+            payload,
+            metadata,
+        }
+    }
+}
+
 /// The rows that a batch writes.
 #[derive(Debug, Default)]
 pub struct Rows<'u> {
     /// Events with their places.
-    pub events: Vec<(WorkspaceId, Placed, &'u NewEvent)>,
+    pub events: Vec<EventRow<'u>>,
     /// Completed nodes.
     pub nodes: Vec<(WorkspaceId, Node)>,
     /// Claims as they are in the end, with the position that took them.
@@ -140,7 +206,7 @@ fn decide_one<'u>(facts: &mut Facts, unit: &'u AppendUnit, now: i64, rows: &mut 
         let leaf_hash = leaf_hash(unit.workspace, position, *sequence, head.recorded_at, event);
         rows.nodes.extend(head.frontier.push(leaf_hash).into_iter().map(|node| (unit.workspace, node)));
         let place = Placed { position, sequence: *sequence, recorded_at: head.recorded_at, leaf_hash };
-        rows.events.push((unit.workspace, place, event));
+        rows.events.push(EventRow::placed(unit.workspace, place, event));
         placed.push(place);
     }
     if !unit.events.is_empty() {

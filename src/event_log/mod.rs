@@ -9,6 +9,7 @@ pub mod batch;
 #[cfg(test)]
 mod contract_tests;
 pub mod event_stream;
+mod inspection;
 pub mod merkle;
 mod postgres;
 pub mod sealing;
@@ -33,10 +34,12 @@ use crate::clock::Clock;
 use append::{AppendUnit, LogEntry, LogError, NewEvent, StoredEvent, WrappedKey};
 use appender::{AppendAnswer, Appender};
 use event_stream::EventStream;
+pub use inspection::{Inspection, Tables};
 use postgres::PostgresLog;
+pub use postgres::inspect_server;
 use sealing::{Context, MasterKey, SubjectKey};
 use sqlite::SqliteLog;
-pub use sqlite::{Inspection, Tables, inspect};
+pub use sqlite::inspect;
 use store::{EventRange, LogStore, Snapshot};
 
 /// How many contacts' keys are kept in memory.

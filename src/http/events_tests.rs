@@ -35,7 +35,7 @@ async fn token(app: &Arc<App>, workspace: WorkspaceId, name: &str, scopes: Vec<S
 impl House {
     async fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let app = App::open(&OpenOptions { data: folder.path().to_owned(), database_url: None }).await.unwrap();
+        let app = App::open(&OpenOptions::in_folder(folder.path())).await.unwrap();
         let workspace = app.create_workspace("Bakery").await.unwrap();
         let token = token(&app, workspace, "follower", Vec::new()).await;
         let doors = doors_over(Arc::clone(&app), &Settings { limits, ..Settings::default() });

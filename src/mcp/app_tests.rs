@@ -10,7 +10,7 @@ use crate::settings::Settings;
 #[tokio::test]
 async fn a_tag_made_over_a_legacy_stream_is_in_the_log_until_the_token_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
-    let app = App::open(&OpenOptions { data: folder.path().to_owned(), database_url: None }).await.unwrap();
+    let app = App::open(&OpenOptions::in_folder(folder.path())).await.unwrap();
     let workspace = app.create_workspace("Test").await.unwrap();
     let new =
         NewToken { name: "test".to_owned(), permission: Default::default(), scopes: Vec::new(), expires_at: None };

@@ -40,7 +40,7 @@ struct House {
 impl House {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let app = App::open(&OpenOptions { data: folder.path().to_owned(), database_url: None }).await.unwrap();
+        let app = App::open(&OpenOptions::in_folder(folder.path())).await.unwrap();
         let workspace = app.create_workspace("Bakery").await.unwrap();
         Self { _folder: folder, app, workspace }
     }

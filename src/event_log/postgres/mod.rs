@@ -4,6 +4,7 @@
 //! pooler in transaction mode.
 
 mod append;
+mod inspect;
 mod keep;
 mod others;
 mod read;
@@ -29,6 +30,8 @@ use super::merkle::{Hash, Node};
 use super::store::{
     BatchAnswers, EventRange, Heard, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
 };
+
+pub use inspect::inspect_server;
 
 /// The schema of the log's tables.
 const SCHEMA: &str = "chatbotx_log";

@@ -59,22 +59,22 @@ pub(super) async fn write(connection: &mut PgConnection, rows: &Rows<'_>) -> Res
         rows.claims.iter().filter_map(|(key, row)| row.map(|(owner, position)| (key, owner, position))).collect();
     let released: Vec<&ClaimKey> = rows.claims.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key).collect();
     let begun: Vec<Uuid> =
-        rows.events.iter().filter(|(_, placed, _)| placed.position == 1).map(|(workspace, ..)| workspace.0).collect();
+        rows.events.iter().filter(|row| row.placed.position == 1).map(|row| row.workspace.0).collect();
     let (events, nodes, outcomes) = (&rows.events, &rows.nodes, &rows.outcomes);
     sqlx::query(WRITE)
-        .bind(column(events, |(workspace, ..)| workspace.0))
-        .bind(column(events, |(_, placed, _)| signed(placed.position)))
-        .bind(column(events, |(.., event)| event.stream_type.name()))
-        .bind(column(events, |(.., event)| event.stream_id))
-        .bind(column(events, |(_, placed, _)| signed(placed.sequence)))
-        .bind(column(events, |(.., event)| event.id.0))
-        .bind(column(events, |(.., event)| event.name))
-        .bind(column(events, |(.., event)| i32::from(event.version)))
-        .bind(column(events, |(.., event)| event.subject))
-        .bind(column(events, |(.., event)| event.payload.as_slice()))
-        .bind(column(events, |(.., event)| event.metadata.as_slice()))
-        .bind(column(events, |(_, placed, _)| placed.recorded_at))
-        .bind(column(events, |(_, placed, _)| placed.leaf_hash.as_slice()))
+        .bind(column(events, |row| row.workspace.0))
+        .bind(column(events, |row| signed(row.placed.position)))
+        .bind(column(events, |row| row.stream_type.name()))
+        .bind(column(events, |row| row.stream_id))
+        .bind(column(events, |row| signed(row.placed.sequence)))
+        .bind(column(events, |row| row.id.0))
+        .bind(column(events, |row| row.name))
+        .bind(column(events, |row| i32::from(row.version)))
+        .bind(column(events, |row| row.subject))
+        .bind(column(events, |row| row.payload))
+        .bind(column(events, |row| row.metadata))
+        .bind(column(events, |row| row.placed.recorded_at))
+        .bind(column(events, |row| row.placed.leaf_hash.as_slice()))
         .bind(column(nodes, |(workspace, _)| workspace.0))
         .bind(column(nodes, |(_, node)| i16::from(node.level)))
         .bind(column(nodes, |(_, node)| signed(node.index)))

@@ -11,13 +11,13 @@ use crate::event_log::store::{REACTIONS, ReactionCheckpoint};
 
 /// Makes the rows of the workspaces that begin with this batch.
 pub(super) async fn begin(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), LogError> {
-    for (workspace, _, _) in rows.events.iter().filter(|(_, placed, _)| placed.position == 1) {
+    for event in rows.events.iter().filter(|event| event.placed.position == 1) {
         for reaction in REACTIONS {
             sqlx::query(
                 "insert into reaction_checkpoints (reaction, workspace, position) values ($1, $2, 0) on conflict do nothing",
             )
             .bind(reaction)
-            .bind(workspace.0)
+            .bind(event.workspace.0)
             .execute(&mut *connection)
             .await?;
         }

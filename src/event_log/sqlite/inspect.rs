@@ -8,35 +8,10 @@ use sqlx::{Connection, Row};
 
 use super::check_version;
 use crate::event_log::append::LogError;
+use crate::event_log::inspection::{Inspection, Tables};
 use crate::event_log::sealing::MasterKey;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite/log");
-
-/// How the tables in a file stand to this version of the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tables {
-    /// They are its own.
-    Known,
-    /// An older version made them: they are brought up to date when the log is opened.
-    Older,
-    /// They have something that this version does not know.
-    Foreign,
-}
-
-/// What was found in the file of a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inspection {
-    /// The version of SQLite that this program is linked with.
-    pub sqlite: String,
-    /// Why that version must not be used; nothing when it may.
-    pub unsound: Option<String>,
-    /// What the database's own quick check finds; nothing when the file is sound.
-    pub damage: Option<String>,
-    /// How its tables stand to this program.
-    pub tables: Tables,
-    /// Whether the log was written under the key at hand; nothing when that cannot be told.
-    pub key_fits: Option<bool>,
-}
 
 /// Looks at the file at `path`. The caller sees to it that no other process has it open.
 ///
@@ -56,9 +31,9 @@ pub async fn inspect(path: &Path, key: Option<&MasterKey>) -> Result<Inspection,
     connection.close().await?;
     Ok(Inspection {
         unsound: check_version(&sqlite).err().map(|error| error.to_string()),
-        sqlite,
+        database: format!("SQLite {sqlite}"),
         damage: (checked != "ok").then_some(checked),
-        tables,
+        tables: Some(tables),
         key_fits: key.zip(written_under).map(|(key, (check,))| key.check_value().as_slice() == check),
     })
 }

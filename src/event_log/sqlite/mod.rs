@@ -28,7 +28,7 @@ use super::store::{
 };
 use writer::Writer;
 
-pub use inspect::{Inspection, Tables, inspect};
+pub use inspect::inspect;
 
 /// The oldest SQLite without the write-ahead-log reset bug (<https://sqlite.org/wal.html>, "WAL-reset bug").
 const OLDEST_SOUND_VERSION: [u32; 3] = [3, 51, 3];

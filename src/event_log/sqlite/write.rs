@@ -201,20 +201,20 @@ async fn write_events(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Res
          subject, payload, metadata, recorded_at, leaf_hash) ",
         "",
         &rows.events,
-        |mut row, (workspace, placed, event)| {
-            row.push_bind(workspace.0)
-                .push_bind(signed(placed.position))
+        |mut row, event| {
+            row.push_bind(event.workspace.0)
+                .push_bind(signed(event.placed.position))
                 .push_bind(event.stream_type.name())
                 .push_bind(event.stream_id)
-                .push_bind(signed(placed.sequence))
+                .push_bind(signed(event.placed.sequence))
                 .push_bind(event.id.0)
-                .push_bind(event.name)
+                .push_bind(event.name.to_owned())
                 .push_bind(event.version)
                 .push_bind(event.subject)
-                .push_bind(event.payload.clone())
-                .push_bind(event.metadata.clone())
-                .push_bind(placed.recorded_at)
-                .push_bind(placed.leaf_hash.to_vec());
+                .push_bind(event.payload.to_vec())
+                .push_bind(event.metadata.to_vec())
+                .push_bind(event.placed.recorded_at)
+                .push_bind(event.placed.leaf_hash.to_vec());
         },
     )
     .await?;

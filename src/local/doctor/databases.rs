@@ -1,32 +1,50 @@
-//! The two database files and the key, looked at before anything is opened with them.
+//! The databases and the key, looked at before anything is opened with them.
 
 use std::os::unix::fs::MetadataExt;
 
 use super::Finding;
-use crate::app::OpenOptions;
+use crate::app::{LogPlace, OpenOptions};
 use crate::event_log::sealing::{MasterKey, MasterKeyError};
 use crate::event_log::{self, Tables};
 
+const DATABASE: &str = "database";
 const LOG: &str = "event log";
 const KEY: &str = "master key";
 const TABLES: &str = "read tables";
 
-/// Looks at the log's file, the key and the read tables' file; tells, too, whether the log can be opened without changing it.
+/// Looks at the log's database, the key and the read tables; tells, too, whether the log can be opened without changing it.
 pub(super) async fn check(options: &OpenOptions) -> (Vec<Finding>, bool) {
-    let there = options.log_file().exists();
-    let (key, mut findings) = key(options, there);
-    let mut sound = false;
-    if there {
-        let (found, readable) = log(options, key.as_ref()).await;
-        findings.extend(found);
-        sound = readable && key.is_some();
-    } else {
-        let what = format!("there is no log yet at {}", options.log_file().display());
-        let mend = "the first start makes it; if there was one, restore it from a backup, with its master.key";
-        findings.push(Finding::warning(LOG, what, mend));
+    let place = match options.log_place() {
+        Ok(place) => place,
+        Err(problem) => {
+            let mend = problem.hint.unwrap_or_default();
+            return (vec![Finding::problem(LOG, problem.message, mend)], false);
+        }
+    };
+    match &place {
+        LogPlace::File(file) => {
+            let there = file.exists();
+            let (key, mut findings) = key(options, there);
+            let mut sound = false;
+            if there {
+                let (found, readable) = log(&place, key.as_ref()).await;
+                findings.extend(found);
+                sound = readable && key.is_some();
+            } else {
+                let what = format!("there is no log yet at {}", file.display());
+                let mend = "the first start makes it; if there was one, restore it from a backup, with its master.key";
+                findings.push(Finding::warning(LOG, what, mend));
+            }
+            findings.push(tables(options).await);
+            (findings, sound)
+        }
+        LogPlace::Server(_) => {
+            let (key, mut findings) = key(options, true);
+            let (found, readable) = log(&place, key.as_ref()).await;
+            findings.extend(found);
+            (findings, readable && key.is_some())
+        }
     }
-    findings.push(tables(options).await);
-    (findings, sound)
 }
 
 fn key(options: &OpenOptions, has_log: bool) -> (Option<MasterKey>, Vec<Finding>) {
@@ -56,31 +74,44 @@ fn key(options: &OpenOptions, has_log: bool) -> (Option<MasterKey>, Vec<Finding>
     }
 }
 
-async fn log(options: &OpenOptions, key: Option<&MasterKey>) -> (Vec<Finding>, bool) {
+async fn log(place: &LogPlace, key: Option<&MasterKey>) -> (Vec<Finding>, bool) {
     let restore = "restore the last backup into a new folder, with its master.key; keep this one for whoever helps you";
-    let found = match event_log::inspect(&options.log_file(), key).await {
-        Ok(found) => found,
-        Err(error) => {
-            return (vec![Finding::problem(LOG, format!("the file cannot be read: {error}"), restore)], false);
+    let (found, mend) = match place {
+        LogPlace::File(file) => (event_log::inspect(file, key).await, restore),
+        LogPlace::Server(url) => {
+            (event_log::inspect_server(url, key).await, "see that the server runs, and that the URL is right")
         }
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return (vec![Finding::problem(LOG, format!("it cannot be read: {error}"), mend)], false),
     };
     let mut findings = Vec::new();
     if let Some(unsound) = &found.unsound {
-        findings.push(Finding::problem("SQLite", unsound.clone(), "build the program with a newer SQLite"));
+        let mend = match place {
+            LogPlace::File(_) => "build the program with a newer SQLite",
+            LogPlace::Server(_) => "mend the server's configuration, or use a newer server",
+        };
+        findings.push(Finding::problem(DATABASE, unsound.clone(), mend));
     } else {
-        findings.push(Finding::ok("SQLite", format!("version {}", found.sqlite)));
+        findings.push(Finding::ok(DATABASE, found.database.clone()));
     }
-    findings.push(match &found.damage {
-        None => Finding::ok(LOG, "the file is sound"),
-        Some(damage) => Finding::problem(LOG, format!("the file is damaged: {damage}"), restore),
-    });
+    match (&found.damage, place) {
+        (None, LogPlace::File(_)) => findings.push(Finding::ok(LOG, "the file is sound")),
+        (None, LogPlace::Server(_)) => {}
+        (Some(damage), _) => findings.push(Finding::problem(LOG, format!("it is damaged: {damage}"), restore)),
+    }
     match found.tables {
-        Tables::Known => findings.push(Finding::ok(LOG, "its tables are those of this version")),
-        Tables::Older => {
+        None => {
+            let what = "there is no log yet in this database";
+            findings.push(Finding::warning(LOG, what, "the first start makes it"));
+        }
+        Some(Tables::Known) => findings.push(Finding::ok(LOG, "its tables are those of this version")),
+        Some(Tables::Older) => {
             let what = "an older version of the program made its tables";
             findings.push(Finding::warning(LOG, what, "nothing to do: they are brought up to date at the next start"));
         }
-        Tables::Foreign => {
+        Some(Tables::Foreign) => {
             let what = "its tables are not known to this version of the program";
             findings.push(Finding::problem(LOG, what, "use the version that wrote it last, or a newer one"));
         }
@@ -92,7 +123,7 @@ async fn log(options: &OpenOptions, key: Option<&MasterKey>) -> (Vec<Finding>, b
     }
     let sound = found.unsound.is_none()
         && found.damage.is_none()
-        && found.tables == Tables::Known
+        && found.tables == Some(Tables::Known)
         && found.key_fits != Some(false);
     (findings, sound)
 }

@@ -9,7 +9,7 @@ use aggregates::token::Token;
 use cqrs_es::Aggregate;
 
 use super::Finding;
-use crate::app::OpenOptions;
+use crate::app::{LogPlace, OpenOptions};
 use crate::clock::{Clock, SystemClock};
 use crate::event_log::EventLog;
 use crate::event_log::append::LogError;
@@ -40,7 +40,14 @@ pub(super) async fn check_at_rest(options: &OpenOptions, full: bool) -> Vec<Find
         Ok(key) => key,
         Err(error) => return unreadable(format!("it cannot be opened: {error}")),
     };
-    let log = match EventLog::open_sqlite(&options.log_file(), Arc::new(key), Arc::new(SystemClock)).await {
+    let opened = match options.log_place() {
+        Ok(LogPlace::File(file)) => EventLog::open_sqlite(&file, Arc::new(key), Arc::new(SystemClock)).await,
+        Ok(LogPlace::Server(url)) => {
+            EventLog::open_postgres(&url, None, |_| Ok::<_, LogError>(key), Arc::new(SystemClock)).await
+        }
+        Err(problem) => return unreadable(problem.message),
+    };
+    let log = match opened {
         Ok(log) => log,
         Err(error) => return unreadable(format!("it cannot be opened: {error}")),
     };

@@ -10,7 +10,6 @@ mod holder;
 mod log;
 mod network;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -63,10 +62,8 @@ impl Finding {
 /// What is to be looked at.
 #[derive(Clone, Debug)]
 pub struct Patient {
-    /// The data folder, be it there or not.
-    pub data: PathBuf,
-    /// Where the log is, when it is not in the folder.
-    pub database_url: Option<String>,
+    /// Where its data are; the folder may be there or not.
+    pub options: OpenOptions,
     /// How a server would listen.
     pub settings: Settings,
     /// Whether the whole log is verified, and not only its last events.
@@ -75,13 +72,12 @@ pub struct Patient {
 
 /// Makes every check; gives what each found, in the order in which a start would meet it.
 pub async fn examine(patient: &Patient) -> Vec<Finding> {
-    let mut findings = folder::check(&patient.data);
-    let (state, found) = holder::check(&patient.data).await;
+    let mut findings = folder::check(&patient.options.data);
+    let (state, found) = holder::check(&patient.options.data).await;
     findings.extend(found);
     let serving = match state {
         holder::State::Free(lock) => {
-            let options = OpenOptions { data: patient.data.clone(), database_url: patient.database_url.clone() };
-            findings.extend(at_rest(&options, patient.full).await);
+            findings.extend(at_rest(&patient.options, patient.full).await);
             drop(lock);
             None
         }
