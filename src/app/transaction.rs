@@ -13,7 +13,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{App, Caller, UnitOfWork};
-use crate::event_log::append::{AppendUnit, Appended, ClaimWrite, IdempotencyWrite, LogError, Refusal, StoredOutcome};
+use crate::event_log::append::{
+    AppendUnit, Appended, ClaimWrite, Fence, IdempotencyWrite, LogError, Refusal, StoredOutcome,
+};
 use crate::event_log::sealing::SubjectKey;
 use crate::problem::{Candidate, Code, Problem};
 
@@ -75,6 +77,8 @@ pub struct TransactionRequest {
     pub kept_us: i64,
     /// Decide, but append nothing.
     pub dry_run: bool,
+    /// The lease under which it is done, when it is done for a reaction.
+    pub fence: Option<Fence>,
 }
 
 /// A decision over any number of aggregates of one workspace; runs again after a conflict.
@@ -175,6 +179,9 @@ impl App {
                 // Decided again, the operation finds the owner by itself and refuses in its own words, or takes it as found.
                 unit.forget_states();
                 Ok(Attempt::Again(claim_taken(kind, owner)))
+            }
+            Err(Refusal::Fenced) => {
+                Ok(Attempt::Ended(Err(Problem::new(Code::Unavailable, "another process does this now"))))
             }
             Err(Refusal::TooLarge) => Ok(Attempt::Ended(Err(Problem::new(
                 Code::InvalidInput,
@@ -287,6 +294,7 @@ impl App {
             claims: unit.claims().iter().map(|(event, change)| self.claim_write(*event, change)).collect(),
             keys: wrapped,
             idempotency,
+            fence: request.fence,
             decoded,
         };
         Ok((append, made))

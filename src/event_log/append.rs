@@ -81,6 +81,15 @@ pub struct IdempotencyWrite {
     pub kept_us: i64,
 }
 
+/// The epoch of a lease under which something is appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// What the lease is for.
+    pub purpose: &'static str,
+    /// Its epoch when it was taken.
+    pub epoch: u64,
+}
+
 /// Events that are appended together or not at all.
 #[derive(Clone, Debug)]
 pub struct AppendUnit {
@@ -98,6 +107,8 @@ pub struct AppendUnit {
     pub keys: Vec<WrappedKey>,
     /// What is kept of the call.
     pub idempotency: Option<IdempotencyWrite>,
+    /// The lease under which it is appended.
+    pub fence: Option<Fence>,
     /// The events again, in their types, for those who listen: they need not decode them.
     pub decoded: Vec<(aggregates::Event, Arc<Metadata>)>,
 }
@@ -168,6 +179,9 @@ pub enum Refusal {
     /// Another process is writing to the workspace at this moment: nothing was decided. Only the appender sees it, and tries again.
     #[error("another process is writing to the workspace")]
     Held,
+    /// The lease under which it was to be appended has passed to another process.
+    #[error("another process has taken over")]
+    Fenced,
     /// The payload of an event is over [`MAX_PAYLOAD_BYTES`].
     #[error("an event is larger than {MAX_PAYLOAD_BYTES} bytes")]
     TooLarge,

@@ -20,6 +20,9 @@ pub type ClaimKey = (WorkspaceId, ClaimKind, Hash);
 /// A call that may be repeated: workspace, scope, hash of the key.
 pub type CallKey = (WorkspaceId, String, Hash);
 
+/// A lease of a workspace, by its purpose.
+pub type LeaseKey = (WorkspaceId, &'static str);
+
 /// The head of a workspace's log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -40,6 +43,8 @@ pub struct Facts {
     pub claims: HashMap<ClaimKey, Uuid>,
     /// The calls that have an outcome.
     pub outcomes: HashMap<CallKey, StoredOutcome>,
+    /// The epochs of the leases that units were appended under.
+    pub epochs: HashMap<LeaseKey, u64>,
     /// The contacts that have a key.
     pub keys: std::collections::HashSet<StreamKey>,
 }
@@ -57,6 +62,8 @@ pub struct Touched {
     pub calls: Vec<CallKey>,
     /// Contacts that begin here.
     pub keys: Vec<StreamKey>,
+    /// Leases that units are appended under.
+    pub leases: Vec<LeaseKey>,
 }
 
 impl Touched {
@@ -68,6 +75,7 @@ impl Touched {
         let mut claims = BTreeSet::new();
         let mut calls = BTreeSet::new();
         let mut keys = BTreeSet::new();
+        let mut leases = BTreeSet::new();
         for unit in units {
             workspaces.insert(unit.workspace);
             streams.extend(unit.expected.iter().map(|(_, id, _)| (unit.workspace, *id)));
@@ -75,6 +83,7 @@ impl Touched {
             claims.extend(unit.claims.iter().map(|claim| (unit.workspace, claim.kind, claim.hash)));
             calls.extend(unit.idempotency.iter().map(|call| (unit.workspace, call.scope.clone(), call.key_hash)));
             keys.extend(unit.keys.iter().map(|key| (unit.workspace, key.subject)));
+            leases.extend(unit.fence.iter().map(|fence| (unit.workspace, fence.purpose)));
         }
         Self {
             workspaces: workspaces.into_iter().collect(),
@@ -82,6 +91,7 @@ impl Touched {
             claims: claims.into_iter().collect(),
             calls: calls.into_iter().collect(),
             keys: keys.into_iter().collect(),
+            leases: leases.into_iter().collect(),
         }
     }
 }
@@ -189,6 +199,11 @@ fn decide_one<'u>(facts: &mut Facts, unit: &'u AppendUnit, now: i64, rows: &mut 
     let call = unit.idempotency.as_ref().map(|call| (unit.workspace, call.scope.clone(), call.key_hash));
     if let Some(stored) = call.as_ref().and_then(|call| facts.outcomes.get(call)) {
         return Err(Refusal::Repeated(stored.clone()));
+    }
+    if let Some(fence) = &unit.fence
+        && facts.epochs.get(&(unit.workspace, fence.purpose)) != Some(&fence.epoch)
+    {
+        return Err(Refusal::Fenced);
     }
     check_streams(facts, unit)?;
     check_claims(facts, unit)?;

@@ -10,7 +10,7 @@ use aggregates::ids::{TokenId, WorkspaceId};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use super::append::{AppendUnit, Appended, LogError, Refusal, StoredEvent, StoredOutcome};
+use super::append::{AppendUnit, Appended, Fence, LogError, Refusal, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
 
@@ -78,6 +78,16 @@ pub enum WhenHeld {
     Skip,
     /// Wait, at most 3 s: [`LogError::Held`] after that.
     Wait,
+}
+
+/// A right that one process at a time has in a workspace: to carry out what belongs to a purpose. Whoever appends under it passes the
+/// fence on, and is refused once another process has taken the lease over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// What appends under it are held against; nothing where no other process can take it over.
+    pub fence: Option<Fence>,
 }
 
 /// Takes in that a workspace's log has reached a position.
@@ -211,6 +221,18 @@ pub trait LogStore: Send + Sync + 'static {
         &'a self,
         checkpoints: &'a [ReactionCheckpoint],
     ) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// Takes or renews the leases on `purpose` of these workspaces, as far as they are free or this process's own, and gives those that it
+    /// holds from now on for `time`, on the database's clock.
+    fn hold_leases<'a>(
+        &'a self,
+        purpose: &'static str,
+        workspaces: &'a [WorkspaceId],
+        time: std::time::Duration,
+    ) -> BoxFuture<'a, Result<Vec<Lease>, LogError>>;
+
+    /// Gives back all leases on `purpose` that this process holds.
+    fn release_leases<'a>(&'a self, purpose: &'static str) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// Keeps a property of the log under `name`, unless one is kept; gives the one that is kept.
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>>;

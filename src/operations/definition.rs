@@ -94,6 +94,7 @@ async fn carry_out<M: Mutation>(
         fingerprint: arguments::fingerprint(&arguments),
         kept_us: if M::FACTS.effect == Effect::ReachesCustomers { SEND_OUTCOME_KEPT_US } else { OUTCOME_KEPT_US },
         dry_run: members.dry_run,
+        fence: None,
     };
     let input: M = arguments::read(schema, arguments)?;
     match app.transact(caller, &request, &Deciding(&input)).await? {

@@ -1,4 +1,7 @@
 //! Follows the log for the reactions: which events were reacted to, what is due, and when to look again.
+//!
+//! Of several processes one at a time reacts in a workspace: the one that holds the lease. What a process appends that has lost it
+//! without knowing is refused by the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use tokio::time::Instant;
 use super::flow_runs::{Documents, FlowRuns};
 use crate::app::App;
 use crate::event_log::append::LogError;
-use crate::event_log::store::{FLOW_RUNS, ReactionCheckpoint};
+use crate::event_log::store::{FLOW_RUNS, Lease, ReactionCheckpoint};
 use crate::problem::{Code, Problem};
 
 /// Events that are looked at at a time.
@@ -23,6 +26,10 @@ const EVENTS_PER_CHECKPOINT: u64 = 1_000;
 const TIME_PER_CHECKPOINT: Duration = Duration::from_secs(1);
 /// Workspaces that are looked at together.
 const WORKSPACES_AT_ONCE: usize = 8;
+/// How long a process reacts in a workspace without renewing its lease: so long others wait when it dies.
+const LEASE: Duration = Duration::from_secs(6);
+/// How often leases are renewed, and those of others tried for.
+const RENEW: Duration = Duration::from_secs(2);
 /// How often the clock is compared with what is due: it may have been turned.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a workspace whose reaction failed is left alone before it is tried again.
@@ -45,36 +52,53 @@ struct Place {
 pub struct Reactions {
     app: Arc<App>,
     documents: Arc<Documents>,
-    places: Mutex<BTreeMap<WorkspaceId, Arc<Mutex<Place>>>>,
+    /// Under which lease each place was taken.
+    places: Mutex<BTreeMap<WorkspaceId, (Lease, Arc<Mutex<Place>>)>>,
+    leases: Mutex<Leases>,
+}
+
+/// The leases that this process holds.
+#[derive(Default)]
+struct Leases {
+    held: BTreeMap<WorkspaceId, Lease>,
+    /// When they were asked for last. They end [`LEASE`] after that, unless they are renewed.
+    asked: Option<Instant>,
+}
+
+impl Leases {
+    fn of(&self, workspace: WorkspaceId) -> Option<Lease> {
+        let fresh = self.asked.is_some_and(|asked| asked.elapsed() < LEASE);
+        self.held.get(&workspace).filter(|_| fresh).copied()
+    }
 }
 
 impl Reactions {
     /// The reactions over `app`; nothing happens before [`Self::run`] or [`Self::settle`].
     #[must_use]
     pub fn new(app: &Arc<App>) -> Arc<Self> {
-        Arc::new(Self { app: Arc::clone(app), documents: Arc::default(), places: Mutex::default() })
+        Arc::new(Self {
+            app: Arc::clone(app),
+            documents: Arc::default(),
+            places: Mutex::default(),
+            leases: Mutex::default(),
+        })
     }
 
     /// Reacts until the program ends.
     pub async fn run(self: Arc<Self>) {
         let mut commits = self.app.log().stream().commits();
         let mut behind = BTreeSet::new();
-        let mut listed = false;
         loop {
             commits.borrow_and_update();
             behind.extend(self.app.log().stream().take_unreacted());
-            if !listed {
-                match self.app.log().store().workspaces().await {
-                    Ok(workspaces) => {
-                        behind.extend(workspaces);
-                        listed = true;
-                    }
-                    Err(error) => tracing::error!(%error, "the workspaces cannot be listed for the reactions"),
-                }
+            match self.renew_leases().await {
+                Ok(taken) => behind.extend(taken),
+                Err(error) => tracing::error!(%error, "the leases of the reactions cannot be renewed"),
             }
             behind = self.catch_up(std::mem::take(&mut behind)).await;
             if self.app.stopping().is_cancelled() {
-                return self.keep_checkpoints().await;
+                self.keep_checkpoints().await;
+                return self.give_leases_back().await;
             }
             if self.wake_due().await {
                 continue;
@@ -87,9 +111,49 @@ impl Reactions {
         }
     }
 
+    /// Renews the leases when it is time to, and takes those that are free; gives the workspaces that are new among them.
+    async fn renew_leases(&self) -> Result<Vec<WorkspaceId>, LogError> {
+        let mut leases = self.leases.lock().await;
+        let now = Instant::now();
+        if leases.asked.is_some_and(|asked| now < asked + RENEW) {
+            return Ok(Vec::new());
+        }
+        let store = self.app.log().store();
+        let workspaces = store.workspaces().await?;
+        let held = store.hold_leases(FLOW_RUNS, &workspaces, LEASE).await?;
+        let held: BTreeMap<WorkspaceId, Lease> = held.into_iter().map(|lease| (lease.workspace, lease)).collect();
+        let taken = held.iter().filter(|(id, lease)| leases.held.get(id) != Some(lease)).map(|(id, _)| *id).collect();
+        // The time runs from before the question, so that it is never taken for longer than the database gave it.
+        *leases = Leases { held, asked: Some(now) };
+        let mut places = self.places.lock().await;
+        places.retain(|workspace, (lease, _)| leases.held.get(workspace) == Some(lease));
+        Ok(taken)
+    }
+
+    /// The lease of a workspace; tried for at once when the workspace is new.
+    async fn lease(&self, workspace: WorkspaceId) -> Result<Option<Lease>, LogError> {
+        let mut leases = self.leases.lock().await;
+        if let Some(lease) = leases.of(workspace) {
+            return Ok(Some(lease));
+        }
+        if leases.asked.is_none_or(|asked| asked.elapsed() >= LEASE) {
+            // All have to be asked for again, not this one only.
+            return Ok(None);
+        }
+        let held = self.app.log().store().hold_leases(FLOW_RUNS, &[workspace], LEASE).await?;
+        leases.held.extend(held.iter().map(|lease| (lease.workspace, *lease)));
+        Ok(held.first().copied())
+    }
+
+    async fn give_leases_back(&self) {
+        if let Err(error) = self.app.log().store().release_leases(FLOW_RUNS).await {
+            tracing::warn!(%error, "the leases of the reactions were not given back; others wait until they end");
+        }
+    }
+
     /// Writes the checkpoints that lie behind.
     async fn keep_checkpoints(&self) {
-        let places: Vec<_> = self.places.lock().await.iter().map(|(id, place)| (*id, Arc::clone(place))).collect();
+        let places: Vec<_> = self.places.lock().await.iter().map(|(id, (_, place))| (*id, Arc::clone(place))).collect();
         for (workspace, place) in places {
             if let Err(problem) = self.keep(workspace, &mut *place.lock().await).await {
                 tracing::warn!(workspace.id = %workspace, %problem, "the checkpoint of the flows could not be written");
@@ -113,9 +177,10 @@ impl Reactions {
     /// The failure that keeps a workspace from going on.
     pub async fn settle(&self) -> Result<(), Problem> {
         loop {
+            self.renew_leases().await?;
             let workspaces: BTreeSet<WorkspaceId> = self.app.log().store().workspaces().await?.into_iter().collect();
             for workspace in &workspaces {
-                let place = self.place(*workspace).await?;
+                let Some(place) = self.place(*workspace).await? else { continue };
                 self.react(*workspace, &mut *place.lock().await).await?;
                 let head = self.app.head(*workspace).await?;
                 if !self.app.tables_reach(*workspace, head).await {
@@ -133,7 +198,9 @@ impl Reactions {
     async fn catch_up(&self, behind: BTreeSet<WorkspaceId>) -> BTreeSet<WorkspaceId> {
         let tried = futures::stream::iter(behind).map(|workspace| async move {
             let outcome = match self.place(workspace).await {
-                Ok(place) => {
+                // Another process reacts here. When its lease ends, this one begins from the checkpoint.
+                Ok(None) => return None,
+                Ok(Some(place)) => {
                     let mut place = place.lock().await;
                     if place.paused_until.is_some_and(|until| Instant::now() < until) {
                         return Some(workspace);
@@ -157,11 +224,14 @@ impl Reactions {
         tried.buffer_unordered(WORKSPACES_AT_ONCE).filter_map(std::future::ready).collect().await
     }
 
-    /// What is known of a workspace; read from its checkpoint when it is new.
-    async fn place(&self, workspace: WorkspaceId) -> Result<Arc<Mutex<Place>>, Problem> {
+    /// What is known of a workspace in which this process reacts; read from its checkpoint when it is new.
+    async fn place(&self, workspace: WorkspaceId) -> Result<Option<Arc<Mutex<Place>>>, Problem> {
+        let Some(lease) = self.lease(workspace).await? else { return Ok(None) };
         let mut places = self.places.lock().await;
-        if let Some(place) = places.get(&workspace) {
-            return Ok(Arc::clone(place));
+        if let Some((taken, place)) = places.get(&workspace)
+            && *taken == lease
+        {
+            return Ok(Some(Arc::clone(place)));
         }
         let checkpoints = self.app.log().store().reaction_checkpoints(FLOW_RUNS).await?;
         let known = checkpoints.into_iter().find(|(id, _)| *id == workspace);
@@ -170,11 +240,11 @@ impl Reactions {
             Problem::new(Code::Unavailable, "the checkpoint of the flows is missing in this workspace")
                 .hint("restore the log from a backup that has it")
         })?;
-        let runs = FlowRuns::new(&self.app, &self.documents, workspace);
+        let runs = FlowRuns::new(&self.app, &self.documents, workspace, lease.fence);
         let (kept, kept_at) = (position, Instant::now());
         let place = Arc::new(Mutex::new(Place { position, kept, kept_at, runs, paused_until: None }));
-        places.insert(workspace, Arc::clone(&place));
-        Ok(place)
+        places.insert(workspace, (lease, Arc::clone(&place)));
+        Ok(Some(place))
     }
 
     /// Reacts to the events of a workspace up to its head, or to the one that it cannot react to.
@@ -197,6 +267,11 @@ impl Reactions {
                 }
                 place.position = entry.recorded.position;
             }
+            // A long way to go must not cost the lease. What was done without it would be refused.
+            self.renew_leases().await?;
+            if self.lease(workspace).await?.is_none() {
+                return Ok(());
+            }
             let is_far = place.position - place.kept >= EVENTS_PER_CHECKPOINT;
             if is_far || place.kept_at.elapsed() >= TIME_PER_CHECKPOINT {
                 self.keep(workspace, place).await?;
@@ -218,7 +293,7 @@ impl Reactions {
         });
         let mut woken = false;
         for run in due {
-            let Ok(place) = self.place(run.workspace).await else { continue };
+            let Ok(Some(place)) = self.place(run.workspace).await else { continue };
             let mut place = place.lock().await;
             let is_behind = self.app.head(run.workspace).await.map_or(true, |head| head > place.position);
             if is_behind || place.paused_until.is_some_and(|until| Instant::now() < until) {

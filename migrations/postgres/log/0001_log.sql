@@ -102,6 +102,17 @@ create table chatbotx_log.log_properties (
     value bytea not null
 );
 
+-- Who does what for a workspace: one process at a time, until its time is over or it gives the lease back. The epoch rises whenever the
+-- holder changes; what is appended under an epoch that is over is refused.
+create table chatbotx_log.leases (
+    purpose text collate "C" not null,
+    workspace uuid not null,
+    holder uuid not null,
+    epoch bigint not null,
+    held_until timestamptz not null,
+    primary key (purpose, workspace)
+) with (fillfactor = 50);
+
 -- How far each reaction has come in each workspace. Made with the workspace; a row that is missing stops the reaction, it never means
 -- "from the start".
 create table chatbotx_log.reaction_checkpoints (

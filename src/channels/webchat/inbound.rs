@@ -54,6 +54,7 @@ fn request(operation: &'static str) -> TransactionRequest {
         fingerprint: [0; 32],
         kept_us: OUTCOME_KEPT_US,
         dry_run: false,
+        fence: None,
     }
 }
 

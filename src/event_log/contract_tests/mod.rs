@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod contention;
+mod leases;
 mod postgres;
 mod tampering;
 
@@ -74,6 +75,7 @@ pub(super) fn unit(workspace: WorkspaceId, streams: &[(Uuid, Expected)]) -> Appe
         claims: Vec::new(),
         keys: Vec::new(),
         idempotency: None,
+        fence: None,
         decoded: streams.iter().map(|_| (decoded.clone(), Arc::new(metadata()))).collect(),
     }
 }

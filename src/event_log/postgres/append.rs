@@ -62,6 +62,12 @@ const FACTS: &str = "
     from unnest($10::uuid[], $11::uuid[]) with ordinality as w (workspace, subject, place)
     cross join lateral (
         select 1 from chatbotx_log.subject_keys s where s.workspace = w.workspace and s.subject = w.subject limit 1
+    ) found
+    union all
+    select 5::smallint, w.place, null, found.epoch, null, null, false
+    from unnest($12::uuid[], $13::text[]) with ordinality as w (workspace, purpose, place)
+    cross join lateral (
+        select l.epoch from chatbotx_log.leases l where l.workspace = w.workspace and l.purpose = w.purpose limit 1
     ) found";
 
 /// Appends a batch. Units of workspaces that another process is writing to are answered with [`Refusal::Held`], or wait, as `held` says.
@@ -149,9 +155,6 @@ fn held_too_long(error: sqlx::Error) -> LogError {
 
 async fn read_facts(connection: &mut PgConnection, units: &[&AppendUnit], now: i64) -> Result<Facts, LogError> {
     let touched = Touched::by(units);
-    if touched.streams.is_empty() && touched.claims.is_empty() && touched.calls.is_empty() && touched.keys.is_empty() {
-        return Ok(Facts::default());
-    }
     let (stream_workspaces, streams) = pairs(&touched.streams);
     let (key_workspaces, keys) = pairs(&touched.keys);
     let rows = sqlx::query(FACTS)
@@ -166,6 +169,8 @@ async fn read_facts(connection: &mut PgConnection, units: &[&AppendUnit], now: i
         .bind(now)
         .bind(key_workspaces)
         .bind(keys)
+        .bind(touched.leases.iter().map(|(workspace, _)| workspace.0).collect::<Vec<_>>())
+        .bind(touched.leases.iter().map(|(_, purpose)| *purpose).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     let mut facts = Facts::default();
@@ -186,9 +191,13 @@ async fn read_facts(connection: &mut PgConnection, units: &[&AppendUnit], now: i
                 let Some(call) = touched.calls.get(place) else { continue };
                 facts.outcomes.insert(call.clone(), outcome(&row, 3)?);
             }
-            _ => {
+            4 => {
                 let Some(key) = touched.keys.get(place) else { continue };
                 facts.keys.insert(*key);
+            }
+            _ => {
+                let Some(lease) = touched.leases.get(place) else { continue };
+                facts.epochs.insert(*lease, unsigned(row.try_get(3)?));
             }
         }
     }

@@ -6,6 +6,7 @@
 mod append;
 mod inspect;
 mod keep;
+mod leases;
 mod others;
 mod read;
 mod rows;
@@ -28,7 +29,7 @@ use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
 use super::store::{
-    BatchAnswers, EventRange, Heard, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
+    BatchAnswers, EventRange, Heard, Lease, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
 };
 
 pub use inspect::inspect_server;
@@ -338,6 +339,19 @@ impl LogStore for PostgresLog {
 
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>> {
         keep::property(&self.readers, name, value).boxed()
+    }
+
+    fn hold_leases<'a>(
+        &'a self,
+        purpose: &'static str,
+        workspaces: &'a [WorkspaceId],
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Lease>, LogError>> {
+        leases::hold(&self.readers, purpose, self.others.process(), workspaces, time).boxed()
+    }
+
+    fn release_leases<'a>(&'a self, purpose: &'static str) -> BoxFuture<'a, Result<(), LogError>> {
+        leases::release(&self.readers, purpose, self.others.process()).boxed()
     }
 
     fn kept_property<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LogError>> {

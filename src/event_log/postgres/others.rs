@@ -48,6 +48,11 @@ impl Others {
         Arc::new(Self { process: Uuid::now_v7(), unsent, news: Notify::new(), stop: CancellationToken::new() })
     }
 
+    /// The id of this process among those on the database.
+    pub(super) fn process(&self) -> Uuid {
+        self.process
+    }
+
     /// Lets the other processes know that this one has committed up to these positions.
     pub(super) fn tell(&self, heads: &[(WorkspaceId, u64)]) {
         self.unsent.lock().unwrap_or_else(PoisonError::into_inner).extend(heads.iter().copied());

@@ -24,7 +24,7 @@ use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
 use super::merkle::{Hash, Node};
 use super::store::{
-    BatchAnswers, EventRange, Heard, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
+    BatchAnswers, EventRange, Heard, Lease, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
 };
 use writer::Writer;
 
@@ -266,6 +266,21 @@ impl LogStore for SqliteLog {
             writer.settled(done)
         }
         .boxed()
+    }
+
+    fn hold_leases<'a>(
+        &'a self,
+        _: &'static str,
+        workspaces: &'a [WorkspaceId],
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Lease>, LogError>> {
+        // Whoever holds the data folder holds them all.
+        let leases = workspaces.iter().map(|workspace| Lease { workspace: *workspace, fence: None }).collect();
+        std::future::ready(Ok(leases)).boxed()
+    }
+
+    fn release_leases<'a>(&'a self, _: &'static str) -> BoxFuture<'a, Result<(), LogError>> {
+        std::future::ready(Ok(())).boxed()
     }
 
     fn kept_property<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LogError>> {

@@ -25,6 +25,7 @@ use projections::flow_runs;
 use uuid::Uuid;
 
 use crate::app::{App, Caller, Decision, OUTCOME_KEPT_US, Transacted, TransactionRequest};
+use crate::event_log::append::Fence;
 use crate::problem::{Code, Problem};
 
 pub(super) use documents::Documents;
@@ -38,6 +39,8 @@ pub(super) struct FlowRuns {
     app: Arc<App>,
     documents: Arc<Documents>,
     workspace: WorkspaceId,
+    /// What is appended is held against it.
+    fence: Option<Fence>,
     /// What may start by itself; read anew when a flow has changed.
     startables: Option<Arc<Vec<Startable>>>,
     /// The events that runs wait for; nothing before that was looked up. One that is here too long only costs a look.
@@ -48,9 +51,14 @@ pub(super) struct FlowRuns {
 }
 
 impl FlowRuns {
-    pub(super) fn new(app: &Arc<App>, documents: &Arc<Documents>, workspace: WorkspaceId) -> Self {
+    pub(super) fn new(
+        app: &Arc<App>,
+        documents: &Arc<Documents>,
+        workspace: WorkspaceId,
+        fence: Option<Fence>,
+    ) -> Self {
         let (app, documents) = (Arc::clone(app), Arc::clone(documents));
-        Self { app, documents, workspace, startables: None, awaited: None, under_way: None }
+        Self { app, documents, workspace, fence, startables: None, awaited: None, under_way: None }
     }
 
     /// Does what follows from an event.
@@ -169,6 +177,7 @@ impl FlowRuns {
             fingerprint: [0; 32],
             kept_us: OUTCOME_KEPT_US,
             dry_run: false,
+            fence: self.fence,
         };
         match self.app.transact(caller, &request, decision).await? {
             Transacted::Done { outcome, changed, .. } => Ok((outcome, changed)),
