@@ -104,3 +104,55 @@ async fn rows_are_loaded_by_their_primary_key() {
         assert!(plan.contains("SEARCH v USING") && plan.contains("workspace=? AND id=?"), "{plan}");
     }
 }
+
+#[tokio::test]
+async fn a_text_with_the_character_that_postgres_has_not_is_stored_alike() {
+    let mut given = Given::default();
+    let workspace = given.workspace("Ac\0me");
+    let account = given.account(workspace, "lo\0cal");
+    let contact = given.contact(workspace, person("\0A\0na", "\0", "", ""), None);
+    let conversation = given.conversation(workspace, contact, account);
+    given.received(workspace, conversation, (contact, account), "Hel\0lo");
+    let before = given.events.len();
+    // Folds the name again, from the row.
+    let update = aggregates::contact::Event::ContactUpdated {
+        source: aggregates::contact::Source::Workspace,
+        set: person("", "", "", "+491701234567"),
+        cleared: BTreeSet::new(),
+        released: aggregates::contact_attributes::Attributes::default(),
+    };
+    given.record(workspace, contact, update);
+    let [first, second] = folded(&given).await;
+    let dump = first.dump().await.expect("a dump");
+    assert_eq!(dump, second.dump().await.expect("a dump"));
+    for tables in empty().await {
+        for page in [&given.events[..before], &given.events[before..]] {
+            tables.fold(page, &ends(page)).await.expect("a page");
+        }
+        assert_eq!(tables.dump().await.expect("a dump"), dump);
+        let mut reader = tables.read().await.expect("a reader");
+        let row = crate::contacts::get(reader.connection(), workspace, contact).await.expect("a row");
+        assert_eq!(row.and_then(|row| row.name).as_deref(), Some("Ana "));
+        let found = crate::channel_accounts::by_name(reader.connection(), workspace, "\0local").await.expect("rows");
+        assert_eq!(found.len(), 1);
+        let phone = crate::contact_search::by_phone(reader.connection(), workspace, "+\0", 1).await.expect("rows");
+        assert!(phone.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_folds_into_more_than_an_index_takes_is_stored_and_found() {
+    let mut given = Given::default();
+    let workspace = given.workspace("Acme");
+    // Squared words, each of which folds into up to six letters, in an order that does not repeat.
+    let name = |step: u32| -> String {
+        (0..255_u32).map(|place| char::from_u32(0x3300 + (place * step + place * place) % 0x58)).flatten().collect()
+    };
+    given.contact(workspace, person(&name(7), &name(11), "", ""), None);
+    let tag = given.tag(workspace, &name(13));
+    for tables in folded(&given).await {
+        let mut reader = tables.read().await.expect("a reader");
+        let found = crate::tags::by_name(reader.connection(), workspace, &name(13)).await.expect("a row");
+        assert_eq!(found.map(|row| row.id), Some(tag));
+    }
+}

@@ -52,6 +52,11 @@ impl TestDatabase {
         Schema::on(self.server.clone().database(&self.name))
     }
 
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// As the superuser, to whom nothing is forbidden.
     pub async fn execute(&self, statement: &str) {
         run(&self.server.clone().database(&self.name), [statement.to_owned(), String::new()]).await;

@@ -201,6 +201,12 @@ impl ReadTables {
         fold::dump_all(&mut self.begin_read().await?).await
     }
 
+    /// Tables on a server that is connected already.
+    #[cfg(test)]
+    pub(crate) const fn on(server: Server) -> Self {
+        Self { store: Store::Server(server) }
+    }
+
     /// Runs a statement on the writer's connection.
     #[cfg(test)]
     pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), Error> {

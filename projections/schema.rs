@@ -161,25 +161,5 @@ fn is_disconnected(error: &Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_of_a_schema_needs_no_quoting() {
-        let schema = Schema::on(PgConnectOptions::new_without_pgpass());
-        assert!(schema.has_fitting_name());
-        for (name, fits) in [
-            ("views_2", true),
-            ("_v", true),
-            ("", false),
-            ("2views", false),
-            ("Views", false),
-            ("a\"; drop schema public", false),
-            ("pg_views", false),
-            ("public", false),
-            (&"v".repeat(64), false),
-        ] {
-            assert_eq!(schema.named(name).has_fitting_name(), fits, "{name}");
-        }
-    }
-}
+#[path = "schema_tests.rs"]
+mod tests;
