@@ -189,7 +189,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn listing<'c>(&self, workspace: WorkspaceId, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
+    pub(crate) fn listing<'c>(&self, workspace: WorkspaceId, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
         let (mut indexed, mut filters, mut candidates) = (Vec::new(), Vec::new(), Vec::new());
         match self.unread {
             Some(true) => indexed.push(Sql::new("v.unread > 0")),

@@ -58,6 +58,8 @@ mod given_postgres;
 mod rebuild;
 #[cfg(test)]
 mod rebuild_flows;
+#[cfg(test)]
+mod schema_plans;
 
 pub use cell::Json;
 pub use checkpoint::{Checkpoint, GROUP, VERSION};

@@ -42,7 +42,7 @@ pub(crate) fn search_text(workspace: WorkspaceId, text: Option<&str>) -> String 
 }
 
 impl Filter {
-    fn listing<'c>(&self, workspace: WorkspaceId, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
+    pub(crate) fn listing<'c>(&self, workspace: WorkspaceId, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
         let mut indexed = Vec::new();
         indexed.extend(self.from.map(|from| Sql::new("v.at >= ").bind(&from)));
         indexed.extend(self.to.map(|to| Sql::new("v.at < ").bind(&to)));
