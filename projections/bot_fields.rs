@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use aggregates::field_value::FieldType;
-use aggregates::folding::fold;
 use aggregates::ids::{BotFieldId, WorkspaceId};
 use aggregates::metadata::ActorKind;
 use aggregates::{Event, Recorded, bot_field};
 use serde_json::Value;
 
 use crate::cell::Json;
-use crate::near_miss::named;
+use crate::near_miss::{label, named};
 use crate::rows::Rows;
 use crate::table::{Poison, Projection, table};
 
@@ -60,7 +59,7 @@ impl Projection for BotField {
                 workspace: event.workspace,
                 id: key.1,
                 name: name.clone(),
-                folded: fold(name),
+                folded: label(name),
                 field_type: *field_type,
                 description: description.clone(),
                 value: value.as_ref().map(|value| Json(value.to_value())),
@@ -105,13 +104,14 @@ mod tests {
         let hours = |text: &str| bot_field::Event::BotFieldSet { value: FieldValue::Text(text.to_owned()) };
         given.record(workspace, id, hours("9 to 18"));
         given.record(workspace, id, hours("10 to 18"));
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let row = by_name(connection, workspace, "opening  HOURS").await.expect("a row").expect("a bot field");
-        assert_eq!((row.value.clone(), row.set_at), (Some(Json("10 to 18".into())), BEGINNING + 3_000_000));
-        assert_eq!(rows::<BotField>(&given)[0], row);
-        assert_eq!(list(connection, workspace, None, 5).await.expect("a page").items, [row]);
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let row = by_name(connection, workspace, "opening  HOURS").await.expect("a row").expect("a bot field");
+            assert_eq!((row.value.clone(), row.set_at), (Some(Json("10 to 18".into())), BEGINNING + 3_000_000));
+            assert_eq!(rows::<BotField>(&given)[0], row);
+            assert_eq!(list(connection, workspace, None, 5).await.expect("a page").items, [row]);
+        }
         given.record(workspace, id, bot_field::Event::BotFieldDeleted { name: "Opening hours".to_owned() });
         assert_eq!(rows::<BotField>(&given), []);
     }

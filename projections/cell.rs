@@ -16,9 +16,17 @@ use serde::de::value::{Error as DeError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 use sqlx::error::BoxDynError;
-use sqlx::{Arguments as _, Decode, Row as _, ValueRef as _};
 
-use crate::database::{Arguments, Database, Error, Row, Value};
+use crate::database::{Arguments, Error, Row, Value};
+
+/// What a column holds, where it holds anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Numbers, times, truths.
+    Integer,
+    /// Texts.
+    Text,
+}
 
 /// A column's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,13 +40,21 @@ pub enum Cell {
 }
 
 impl Cell {
+    /// A text as both databases can hold it: PostgreSQL has no character U+0000. It shows nothing, and folding drops it, too, so
+    /// what is folded again from a stored text is the same as what was folded from the event.
+    pub(crate) fn text(mut text: String) -> Self {
+        if text.contains('\0') {
+            text.retain(|letter| letter != '\0');
+        }
+        Self::Text(text)
+    }
+
     pub(crate) fn bind(self, arguments: &mut Arguments) -> Result<(), Error> {
         match self {
             Self::Null => arguments.add(None::<i64>),
             Self::Integer(number) => arguments.add(number),
             Self::Text(text) => arguments.add(text),
         }
-        .map_err(Error::Encode)
     }
 
     pub(crate) fn into_json(self) -> serde_json::Value {
@@ -52,6 +68,8 @@ impl Cell {
 
 /// A type that stands in one column.
 pub trait Column: Sized {
+    /// What the column holds.
+    const KIND: Kind;
     /// The stored value.
     fn to_cell(&self) -> Cell;
     /// Reads the stored value.
@@ -60,20 +78,24 @@ pub trait Column: Sized {
 
 /// Reads the column at `index`.
 pub fn decode<T: Column>(row: &Row, index: usize) -> Result<T, Error> {
-    T::from_value(row.try_get_raw(index)?).map_err(|source| Error::ColumnDecode { index: index.to_string(), source })
+    T::from_value(row.value(index)?).map_err(|source| Error::ColumnDecode { index: index.to_string(), source })
 }
 
 impl Column for i64 {
+    const KIND: Kind = Kind::Integer;
+
     fn to_cell(&self) -> Cell {
         Cell::Integer(*self)
     }
 
     fn from_value(value: Value<'_>) -> Result<Self, BoxDynError> {
-        <Self as Decode<Database>>::decode(value)
+        value.integer()
     }
 }
 
 impl Column for u64 {
+    const KIND: Kind = Kind::Integer;
+
     fn to_cell(&self) -> Cell {
         // Positions and counts never come near 2^63.
         Cell::Integer(i64::try_from(*self).unwrap_or(i64::MAX))
@@ -85,6 +107,8 @@ impl Column for u64 {
 }
 
 impl Column for bool {
+    const KIND: Kind = Kind::Integer;
+
     fn to_cell(&self) -> Cell {
         Cell::Integer(i64::from(*self))
     }
@@ -95,16 +119,20 @@ impl Column for bool {
 }
 
 impl Column for String {
+    const KIND: Kind = Kind::Text;
+
     fn to_cell(&self) -> Cell {
-        Cell::Text(self.clone())
+        Cell::text(self.clone())
     }
 
     fn from_value(value: Value<'_>) -> Result<Self, BoxDynError> {
-        <Self as Decode<Database>>::decode(value)
+        Ok(value.text()?.to_owned())
     }
 }
 
 impl<T: Column> Column for Option<T> {
+    const KIND: Kind = T::KIND;
+
     fn to_cell(&self) -> Cell {
         self.as_ref().map_or(Cell::Null, T::to_cell)
     }
@@ -119,25 +147,29 @@ impl<T: Column> Column for Option<T> {
 pub struct Json<T>(pub T);
 
 impl<T: Serialize + DeserializeOwned> Column for Json<T> {
+    const KIND: Kind = Kind::Text;
+
     fn to_cell(&self) -> Cell {
         // Only plain values stand here, all of which have a JSON form.
         serde_json::to_string(&self.0).map_or(Cell::Null, Cell::Text)
     }
 
     fn from_value(value: Value<'_>) -> Result<Self, BoxDynError> {
-        Ok(Self(serde_json::from_str(<&str as Decode<Database>>::decode(value)?)?))
+        Ok(Self(serde_json::from_str(value.text()?)?))
     }
 }
 
 macro_rules! id_columns {
     ($($id:ty),*) => {
         $(impl Column for $id {
+            const KIND: Kind = Kind::Text;
+
             fn to_cell(&self) -> Cell {
                 Cell::Text(self.to_string())
             }
 
             fn from_value(value: Value<'_>) -> Result<Self, BoxDynError> {
-                Ok(Self::from_str(<&str as Decode<Database>>::decode(value)?)?)
+                Ok(Self::from_str(value.text()?)?)
             }
         })*
     };
@@ -161,13 +193,14 @@ id_columns!(
 macro_rules! name_columns {
     ($($name:ty),*) => {
         $(impl Column for $name {
+            const KIND: Kind = Kind::Text;
+
             fn to_cell(&self) -> Cell {
                 Cell::Text(<&'static str>::from(*self).to_owned())
             }
 
             fn from_value(value: Value<'_>) -> Result<Self, BoxDynError> {
-                let text: StrDeserializer<'_, DeError> =
-                    <&str as Decode<Database>>::decode(value)?.into_deserializer();
+                let text: StrDeserializer<'_, DeError> = value.text()?.into_deserializer();
                 Ok(Self::deserialize(text)?)
             }
         })*

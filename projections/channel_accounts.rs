@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use aggregates::channel_account::{self, Channel};
-use aggregates::folding::fold;
 use aggregates::ids::{AccountId, WorkspaceId};
 use aggregates::{Event, Recorded};
 
 use crate::cursor::Cursor;
 use crate::database::{Connection, Error};
 use crate::listing::Page;
-use crate::near_miss::{self, named_row};
+use crate::near_miss::{self, label, named_row};
 use crate::rows::Rows;
 use crate::sql::Sql;
 use crate::table::{Poison, Projection, table};
@@ -45,7 +44,7 @@ impl Projection for ChannelAccount {
                 id: AccountId(event.stream_id),
                 channel: *channel,
                 name: name.clone(),
-                folded: fold(name),
+                folded: label(name),
                 connected_at: event.recorded_at,
             });
         }
@@ -94,12 +93,13 @@ mod tests {
         let workspace = given.workspace("Acme");
         let local = given.account(workspace, "local");
         assert_eq!(rows::<ChannelAccount>(&given).len(), 1);
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let page = list(connection, workspace, Some(Channel::Webchat), None, 10).await.expect("a page");
-        assert_eq!(page.items, by_ids(connection, workspace, &[local]).await.expect("rows"));
-        assert_eq!(page.items, by_name(connection, workspace, "LOCAL").await.expect("rows"));
-        assert_eq!(near(connection, workspace, "loca").await.expect("candidates")[0].id, local.to_string());
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let page = list(connection, workspace, Some(Channel::Webchat), None, 10).await.expect("a page");
+            assert_eq!(page.items, by_ids(connection, workspace, &[local]).await.expect("rows"));
+            assert_eq!(page.items, by_name(connection, workspace, "LOCAL").await.expect("rows"));
+            assert_eq!(near(connection, workspace, "loca").await.expect("candidates")[0].id, local.to_string());
+        }
     }
 }

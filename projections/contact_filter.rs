@@ -47,7 +47,7 @@ pub(crate) fn conditions(workspace: WorkspaceId, filter: &Filter, now: i64, orde
         }
     }
     found.sort_by_key(|(rank, _)| *rank);
-    let keys = found.into_iter().take(MAX_CANDIDATES).map(|(_, keys)| Candidates { column: "id", keys });
+    let keys = found.into_iter().take(MAX_CANDIDATES).map(|(_, keys)| Candidates { column: Sql::new("id"), keys });
     conditions.candidates = keys.collect();
     conditions
 }
@@ -263,7 +263,7 @@ fn truth(condition: Sql) -> Sql {
 
 fn cell(key: &Key) -> Cell {
     match key {
-        Key::Text(text) => Cell::Text(text.clone()),
+        Key::Text(text) => Cell::text(text.clone()),
         Key::Moment(moment) => Cell::Integer(*moment),
     }
 }

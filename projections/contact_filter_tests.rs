@@ -14,8 +14,8 @@ use crate::contact_filter_given::{Shape, Stage, filter, shape};
 use crate::contact_search;
 use crate::contacts::Contact;
 use crate::cursor::{Cursor, Order};
-use crate::database::Connection;
-use crate::given::{Given, folded};
+use crate::database::{Connection, Database};
+use crate::given::{Given, empty_on, ends};
 use crate::listing::{self, Listing, Page};
 use crate::sql::Sql;
 
@@ -70,7 +70,16 @@ fn generated(count: usize) -> Vec<Shape> {
 }
 
 #[test]
-fn a_filter_finds_the_same_contacts_in_the_tables_as_in_memory() {
+fn a_filter_finds_the_same_contacts_in_a_file_as_in_memory() {
+    compare(Database::Sqlite);
+}
+
+#[test]
+fn a_filter_finds_the_same_contacts_on_a_server_as_in_memory() {
+    compare(Database::Postgres);
+}
+
+fn compare(database: Database) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _entered = runtime.enter();
     let mut given = Given::default();
@@ -84,7 +93,8 @@ fn a_filter_finds_the_same_contacts_in_the_tables_as_in_memory() {
         }
     }
     let now = given.events.last().expect("events").recorded_at;
-    let tables = runtime.block_on(folded(&given));
+    let tables = runtime.block_on(empty_on(database));
+    runtime.block_on(tables.fold(&given.events, &ends(&given.events))).expect("a page");
     let mut reader = runtime.block_on(tables.read()).expect("a reader");
     let everybody = ORDERS.map(|order| {
         let filter = contact_search::Filter::default();

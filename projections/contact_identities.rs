@@ -111,12 +111,13 @@ mod tests {
         let identity = Identity { account, user: aggregates::Personal::Erased(true) };
         given.record(workspace, bo, contact::Event::ContactIdentityConnected { identity });
         let folded_rows = rows::<ContactIdentity>(&given);
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let shown = of_contacts(reader.connection(), workspace, &[ana, bo]).await.expect("rows");
-        let users: Vec<Option<&str>> = shown.iter().map(|shown| shown.identity.channel_user.as_deref()).collect();
-        assert_eq!(users, [Some("v1"), None]);
-        assert_eq!((shown[0].channel, shown[0].account_name.as_str()), (Channel::Webchat, "local"));
-        assert_eq!(shown.into_iter().map(|shown| shown.identity).collect::<Vec<_>>(), folded_rows);
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let shown = of_contacts(reader.connection(), workspace, &[ana, bo]).await.expect("rows");
+            let users: Vec<Option<&str>> = shown.iter().map(|shown| shown.identity.channel_user.as_deref()).collect();
+            assert_eq!(users, [Some("v1"), None]);
+            assert_eq!((shown[0].channel, shown[0].account_name.as_str()), (Channel::Webchat, "local"));
+            assert_eq!(shown.into_iter().map(|shown| shown.identity).collect::<Vec<_>>(), folded_rows);
+        }
     }
 }

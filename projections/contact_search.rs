@@ -10,7 +10,7 @@ use crate::contact_filter;
 use crate::contacts::{Contact, widened, workspace_mark};
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
-use crate::dialect::contacts_with;
+use crate::dialect::{contact_key, contacts_with, ids_of_contacts_with};
 use crate::listing::{self, Candidates, Count, EXAMINED_MAX, Listed, Listing, Page, anywhere, one_of};
 use crate::sql::Sql;
 use crate::table::Table;
@@ -50,11 +50,9 @@ fn needle(query: &str) -> String {
     if folded.chars().count() >= 3 { widened(&folded) } else { format!("  {}", widened(&folded)) }
 }
 
-/// Contacts by free text: the values of `column` are their row numbers.
+/// Contacts by free text: the values of [`contact_key`].
 pub(crate) fn text_candidates(workspace: WorkspaceId, needles: &[&str]) -> Sql {
-    let mark = workspace_mark(workspace);
-    let parts: Vec<&str> = std::iter::once(mark.as_str()).chain(needles.iter().copied()).collect();
-    contacts_with(&parts)
+    contacts_with(workspace, &workspace_mark(workspace), needles)
 }
 
 /// The condition on `search` (a column with its alias) that goes with a free text; none when the text shows nothing.
@@ -65,11 +63,7 @@ pub(crate) fn text_condition(column: &'static str, query: &str) -> Option<Sql> {
 
 /// The ids of the contacts that a free text finds, as `key`.
 pub(crate) fn text_contact_ids(workspace: WorkspaceId, query: &str) -> Sql {
-    let found = text_candidates(workspace, &[&needle(query)]);
-    Sql::new("select c.id as key from (")
-        .append(found)
-        .push(") f cross join contacts c where c.row_number = f.key and c.workspace = ")
-        .bind(&workspace)
+    ids_of_contacts_with(workspace, &workspace_mark(workspace), &[&needle(query)])
 }
 
 /// The ids of the contacts with a tag, as `key`.
@@ -94,7 +88,7 @@ impl Filter {
             _ => ("last_activity_at", true),
         };
         let (mut filters, mut candidates) = (Vec::new(), Vec::new());
-        let mut add = |condition: Sql, column, keys| {
+        let mut add = |condition: Sql, column: Sql, keys| {
             filters.push(condition);
             candidates.push(Candidates { column, keys });
         };
@@ -104,27 +98,27 @@ impl Filter {
         };
         if let Some(email) = &self.email {
             let condition = Sql::new("v.email_folded = ").bind(&fold(email));
-            add(condition.clone(), "id", select(&condition));
+            add(condition.clone(), Sql::new("id"), select(&condition));
         }
         if let Some(phone) = &self.phone {
             let condition = Sql::new("v.phone = ").bind(phone);
-            add(condition.clone(), "id", select(&condition));
+            add(condition.clone(), Sql::new("id"), select(&condition));
         }
         if let Some(query) = &self.query
             && let Some(condition) = text_condition("v.search", query)
         {
-            add(condition, "row_number", text_candidates(workspace, &[&needle(query)]));
+            add(condition, contact_key(), text_candidates(workspace, &[&needle(query)]));
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
             let condition = Sql::new("exists (").append(keys.clone()).push(" and t.contact = v.id)");
-            add(condition, "id", keys);
+            add(condition, Sql::new("id"), keys);
         }
         if let Some(accounts) = &self.accounts {
             let known = Sql::new("from contact_identities i where i.workspace = ").bind(&workspace).push(" and ");
             let known = known.append(one_of("i.account", accounts));
             let condition = Sql::new("exists (select 1 ").append(known.clone()).push(" and i.contact = v.id)");
-            add(condition, "id", Sql::new("select distinct i.contact as key ").append(known));
+            add(condition, Sql::new("id"), Sql::new("select distinct i.contact as key ").append(known));
         }
         let mut indexed = Vec::new();
         if let Some((filter, now)) = &self.matching {
@@ -243,7 +237,8 @@ pub async fn by_identity(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::given::{Given, folded, person, visitor};
+    use crate::database::Database;
+    use crate::given::{Given, empty_on, folded, person, visitor};
 
     async fn ids(connection: &mut Connection, workspace: WorkspaceId, filter: &Filter, order: Order) -> Vec<String> {
         let page = list(connection, workspace, filter, order, None, 100).await.expect("a page");
@@ -258,45 +253,46 @@ mod tests {
         given.contact(workspace, person("Ana María", "López", "ana_m@example.com", "+491701234567"), None);
         given.contact(workspace, person("Đặng", "50% \"Off\"", "", ""), Some(visitor(account, "Visitor-7")));
         given.contact(workspace, person("山田", "太郎", "", ""), None);
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let (ana, dang, yamada) = ("ana maria lopez", "dang 50% \"off\"", "山田 太郎");
-        for (query, wanted) in [
-            ("lopez", vec![ana]),
-            ("LÓPEZ", vec![ana]),
-            ("ope", vec![ana]),
-            ("ana maria", vec![ana]),
-            ("ria lo", vec![ana]),
-            ("lopez ana", vec![]),
-            ("70123", vec![ana]),
-            ("a_m", vec![ana]),
-            ("a%m", vec![]),
-            ("@example", vec![ana]),
-            ("lo", vec![ana]),
-            ("op", vec![]),
-            ("l", vec![ana]),
-            ("a", vec![ana]),
-            ("z", vec![]),
-            ("+4", vec![ana]),
-            ("dang", vec![dang]),
-            ("50%", vec![dang]),
-            ("\"off\"", vec![dang]),
-            ("visitor-7", vec![dang]),
-            ("vi", vec![dang]),
-            ("山", vec![yamada]),
-            ("太郎", vec![yamada]),
-            ("郎", vec![]),
-            ("!!!", vec![]),
-            ("or", vec![]),
-            ("lopez +491", vec![]),
-            ("  ", vec![yamada, dang, ana]),
-        ] {
-            let filter = Filter { query: Some(query.to_owned()), ..Filter::default() };
-            assert_eq!(ids(reader.connection(), workspace, &filter, Order::LastActivity).await, wanted, "{query}");
-            // The same by the condition that a walk uses instead of the search index.
-            let Some(condition) = text_condition("v.search", query) else { continue };
-            let walked = select(reader.connection(), workspace, condition, 10).await.expect("rows");
-            assert_eq!(walked.into_iter().map(|row| row.sort_name).collect::<Vec<_>>(), wanted, "{query}");
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let (ana, dang, yamada) = ("ana maria lopez", "dang 50% \"off\"", "山田 太郎");
+            for (query, wanted) in [
+                ("lopez", vec![ana]),
+                ("LÓPEZ", vec![ana]),
+                ("ope", vec![ana]),
+                ("ana maria", vec![ana]),
+                ("ria lo", vec![ana]),
+                ("lopez ana", vec![]),
+                ("70123", vec![ana]),
+                ("a_m", vec![ana]),
+                ("a%m", vec![]),
+                ("@example", vec![ana]),
+                ("lo", vec![ana]),
+                ("op", vec![]),
+                ("l", vec![ana]),
+                ("a", vec![ana]),
+                ("z", vec![]),
+                ("+4", vec![ana]),
+                ("dang", vec![dang]),
+                ("50%", vec![dang]),
+                ("\"off\"", vec![dang]),
+                ("visitor-7", vec![dang]),
+                ("vi", vec![dang]),
+                ("山", vec![yamada]),
+                ("太郎", vec![yamada]),
+                ("郎", vec![]),
+                ("!!!", vec![]),
+                ("or", vec![]),
+                ("lopez +491", vec![]),
+                ("  ", vec![yamada, dang, ana]),
+            ] {
+                let filter = Filter { query: Some(query.to_owned()), ..Filter::default() };
+                assert_eq!(ids(reader.connection(), workspace, &filter, Order::LastActivity).await, wanted, "{query}");
+                // The same by the condition that a walk uses instead of the search index.
+                let Some(condition) = text_condition("v.search", query) else { continue };
+                let walked = select(reader.connection(), workspace, condition, 10).await.expect("rows");
+                assert_eq!(walked.into_iter().map(|row| row.sort_name).collect::<Vec<_>>(), wanted, "{query}");
+            }
         }
     }
 
@@ -315,39 +311,43 @@ mod tests {
         given.received(workspace, conversation, (cy, account), "hello");
         let elsewhere = given.workspace("Beta");
         given.contact(elsewhere, person("Bo", "", "b@x.co", "+4911111111"), None);
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let all = Filter::default();
-        assert_eq!(ids(connection, workspace, &all, Order::LastActivity).await, ["cy", "ana", "bo"]);
-        assert_eq!(ids(connection, workspace, &all, Order::Created).await, ["ana", "bo", "cy"]);
-        assert_eq!(ids(connection, workspace, &all, Order::Name).await, ["ana", "bo", "cy"]);
-        let some = |text: &str| Some(text.to_owned());
-        for (filter, wanted) in [
-            (Filter { email: some("b@x.CO"), ..Filter::default() }, vec!["bo"]),
-            (Filter { phone: some("+4911111111"), ..Filter::default() }, vec!["cy"]),
-            (Filter { tags: vec![vip], ..Filter::default() }, vec!["bo", "cy"]),
-            (Filter { tags: vec![vip, new], ..Filter::default() }, vec!["cy"]),
-            (Filter { accounts: Some(vec![account]), ..Filter::default() }, vec!["bo", "cy"]),
-            (Filter { accounts: Some(vec![]), ..Filter::default() }, vec![]),
-            (Filter { query: some("bo"), tags: vec![vip], ..Filter::default() }, vec!["bo"]),
-            (Filter { query: some("bo"), tags: vec![new], ..Filter::default() }, vec![]),
-        ] {
-            assert_eq!(ids(connection, workspace, &filter, Order::Name).await, wanted);
-            let counted = count(connection, workspace, &filter).await.expect("a count");
-            assert_eq!((counted.value, counted.more), (wanted.len() as u64, false));
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let all = Filter::default();
+            assert_eq!(ids(connection, workspace, &all, Order::LastActivity).await, ["cy", "ana", "bo"]);
+            assert_eq!(ids(connection, workspace, &all, Order::Created).await, ["ana", "bo", "cy"]);
+            assert_eq!(ids(connection, workspace, &all, Order::Name).await, ["ana", "bo", "cy"]);
+            let some = |text: &str| Some(text.to_owned());
+            for (filter, wanted) in [
+                (Filter { email: some("b@x.CO"), ..Filter::default() }, vec!["bo"]),
+                (Filter { phone: some("+4911111111"), ..Filter::default() }, vec!["cy"]),
+                (Filter { tags: vec![vip], ..Filter::default() }, vec!["bo", "cy"]),
+                (Filter { tags: vec![vip, new], ..Filter::default() }, vec!["cy"]),
+                (Filter { accounts: Some(vec![account]), ..Filter::default() }, vec!["bo", "cy"]),
+                (Filter { accounts: Some(vec![]), ..Filter::default() }, vec![]),
+                (Filter { query: some("bo"), tags: vec![vip], ..Filter::default() }, vec!["bo"]),
+                (Filter { query: some("bo"), tags: vec![new], ..Filter::default() }, vec![]),
+            ] {
+                assert_eq!(ids(connection, workspace, &filter, Order::Name).await, wanted);
+                let counted = count(connection, workspace, &filter).await.expect("a count");
+                assert_eq!((counted.value, counted.more), (wanted.len() as u64, false));
+            }
+            let found = by_channel_user(connection, workspace, Channel::Webchat, "v2", 5).await.expect("rows");
+            assert_eq!(found[0].id, bo);
+            assert_eq!(
+                by_identity(connection, workspace, account, "v1").await.expect("a row").map(|row| row.id),
+                Some(cy)
+            );
+            assert!(by_identity(connection, elsewhere, account, "v1").await.expect("a row").is_none());
+            assert_eq!(by_email(connection, workspace, "b@x.co", 5).await.expect("rows")[0].id, bo);
+            assert_eq!(by_phone(connection, elsewhere, "+4911111111", 5).await.expect("rows").len(), 1);
         }
-        let found = by_channel_user(connection, workspace, Channel::Webchat, "v2", 5).await.expect("rows");
-        assert_eq!(found[0].id, bo);
-        assert_eq!(by_identity(connection, workspace, account, "v1").await.expect("a row").map(|row| row.id), Some(cy));
-        assert!(by_identity(connection, elsewhere, account, "v1").await.expect("a row").is_none());
-        assert_eq!(by_email(connection, workspace, "b@x.co", 5).await.expect("rows")[0].id, bo);
-        assert_eq!(by_phone(connection, elsewhere, "+4911111111", 5).await.expect("rows").len(), 1);
     }
 
     #[tokio::test]
     async fn every_list_is_served_by_an_index() {
-        let tables = folded(&Given::default()).await;
+        let tables = empty_on(Database::Sqlite).await;
         let mut reader = tables.read().await.expect("a reader");
         let filter = Filter {
             query: Some("ana".to_owned()),

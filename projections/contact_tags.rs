@@ -107,7 +107,8 @@ pub async fn of_contacts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::given::{Given, empty, ends, folded, person, rows};
+    use crate::database::Database;
+    use crate::given::{Given, empty, empty_on, ends, folded, person, rows};
 
     #[tokio::test]
     async fn the_tags_of_several_contacts_are_read_at_once() {
@@ -120,13 +121,14 @@ mod tests {
         given.tagged(workspace, bo, &[vip]);
         given.record(workspace, bo, contact::Event::ContactTagsRemoved { tags: [vip].into() });
         assert_eq!(rows::<ContactTag>(&given).len(), 2);
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let shown = of_contacts(reader.connection(), workspace, &[ana, bo]).await.expect("rows");
-        let names: Vec<(ContactId, &str)> =
-            shown.iter().map(|shown| (shown.tag.contact, shown.name.as_str())).collect();
-        assert_eq!(names, [(ana, "New"), (ana, "VIP")]);
-        assert_eq!(shown[0].tag.actor().kind, ActorKind::Local);
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let shown = of_contacts(reader.connection(), workspace, &[ana, bo]).await.expect("rows");
+            let names: Vec<(ContactId, &str)> =
+                shown.iter().map(|shown| (shown.tag.contact, shown.name.as_str())).collect();
+            assert_eq!(names, [(ana, "New"), (ana, "VIP")]);
+            assert_eq!(shown[0].tag.actor().kind, ActorKind::Local);
+        }
     }
 
     #[tokio::test]
@@ -147,20 +149,21 @@ mod tests {
         assert_eq!(left, [(workspace, new), (workspace, new), (workspace, new), (elsewhere, vip)]);
         // In the database: rows of an earlier page, rows of this page, and one that came after.
         given.tagged(workspace, contacts[2], &[vip]);
-        let tables = empty().await;
-        for page in [&given.events[..before], &given.events[before..]] {
-            tables.fold(page, &ends(page)).await.expect("a page");
+        let dump = folded(&given).await[0].dump().await.expect("a dump");
+        for tables in empty().await {
+            for page in [&given.events[..before], &given.events[before..]] {
+                tables.fold(page, &ends(page)).await.expect("a page");
+            }
+            let stored = tables.dump().await.expect("a dump");
+            assert_eq!(stored, dump);
+            let (_, stored) = stored.iter().find(|(name, _)| *name == "contact_tags").expect("a table");
+            assert_eq!((stored.len(), rows::<ContactTag>(&given).len()), (5, 5));
         }
-        let at_once = folded(&given).await;
-        assert_eq!(tables.dump().await.expect("a dump"), at_once.dump().await.expect("a dump"));
-        let stored = tables.dump().await.expect("a dump");
-        let (_, stored) = stored.iter().find(|(name, _)| *name == "contact_tags").expect("a table");
-        assert_eq!((stored.len(), rows::<ContactTag>(&given).len()), (5, 5));
     }
 
     #[tokio::test]
     async fn the_rows_of_a_tag_and_of_a_field_are_found_by_an_index() {
-        let tables = empty().await;
+        let tables = empty_on(Database::Sqlite).await;
         let mut reader = tables.read().await.expect("a reader");
         for (table, column) in [("contact_tags", "tag"), ("contact_fields", "field")] {
             let sql = format!("select 1 from {table} where true and workspace = '' and {column} = ''");

@@ -189,7 +189,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn listing<'c>(&self, workspace: WorkspaceId, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
+    pub(crate) fn listing<'c>(&self, workspace: WorkspaceId, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
         let (mut indexed, mut filters, mut candidates) = (Vec::new(), Vec::new(), Vec::new());
         match self.unread {
             Some(true) => indexed.push(Sql::new("v.unread > 0")),
@@ -215,12 +215,12 @@ impl Filter {
             let contact =
                 Sql::new("exists (select 1 from contacts c where c.workspace = v.workspace and c.id = v.contact and ");
             filters.push(contact.append(condition).push(")"));
-            candidates.push(Candidates { column: "contact", keys: text_contact_ids(workspace, query) });
+            candidates.push(Candidates { column: Sql::new("contact"), keys: text_contact_ids(workspace, query) });
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
             filters.push(Sql::new("exists (").append(keys.clone()).push(" and t.contact = v.contact)"));
-            candidates.push(Candidates { column: "contact", keys });
+            candidates.push(Candidates { column: Sql::new("contact"), keys });
         }
         Listing {
             workspace,

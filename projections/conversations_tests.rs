@@ -63,49 +63,54 @@ async fn a_conversation_shows_its_status_and_owner_until_a_message_opens_it() {
         (row.status, row.owner, row.owner_id)
     };
     assert_eq!(shown(&talks.given), ("closed".to_owned(), "human".to_owned(), Some("local".to_owned())));
-    let tables = folded(&talks.given).await;
-    let mut reader = tables.read().await.expect("a reader");
-    let closed = Filter { status: Some("closed".to_owned()), owner: Some("human".to_owned()), ..Filter::default() };
-    let page = list(reader.connection(), talks.workspace, &closed, None, 10).await.expect("a page");
-    assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), [conversation]);
-    // Without an event that opens it: the message was decided before the close.
-    talks.given.received(talks.workspace, conversation, (contact, talks.account), "hello");
-    talks.given.record(talks.workspace, conversation, owned(Owner::None, None));
-    assert_eq!(shown(&talks.given), ("open".to_owned(), "none".to_owned(), None));
+    for tables in folded(&talks.given).await {
+        let mut reader = tables.read().await.expect("a reader");
+        let closed = Filter { status: Some("closed".to_owned()), owner: Some("human".to_owned()), ..Filter::default() };
+        let page = list(reader.connection(), talks.workspace, &closed, None, 10).await.expect("a page");
+        assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), [conversation]);
+        // Without an event that opens it: the message was decided before the close.
+        talks.given.received(talks.workspace, conversation, (contact, talks.account), "hello");
+        talks.given.record(talks.workspace, conversation, owned(Owner::None, None));
+        assert_eq!(shown(&talks.given), ("open".to_owned(), "none".to_owned(), None));
+    }
 }
 
 #[tokio::test]
 async fn conversations_are_listed_by_every_filter() {
     let talks = talks();
-    let tables = folded(&talks.given).await;
-    let mut reader = tables.read().await.expect("a reader");
-    let connection = reader.connection();
-    let [ana, bo, cy, di] = talks.conversations[..] else { panic!("four conversations") };
-    let text = |text: &str| Some(text.to_owned());
-    let cases = [
-        (Filter::default(), vec![ana, cy, bo, di]),
-        (Filter { unread: Some(true), ..Filter::default() }, vec![ana, bo]),
-        (Filter { unread: Some(false), ..Filter::default() }, vec![cy, di]),
-        (Filter { unanswered: Some(true), ..Filter::default() }, vec![cy, bo]),
-        (Filter { unanswered: Some(false), ..Filter::default() }, vec![ana, di]),
-        (Filter { status: text("open"), owner: text("none"), ..Filter::default() }, vec![ana, cy, bo, di]),
-        (Filter { status: text("closed"), ..Filter::default() }, vec![]),
-        (
-            Filter { accounts: Some(vec![talks.account]), query: text("lopez"), ..Filter::default() },
-            vec![ana, cy, bo, di],
-        ),
-        (Filter { accounts: Some(vec![]), ..Filter::default() }, vec![]),
-        (Filter { tags: vec![talks.vip], ..Filter::default() }, vec![bo]),
-        (Filter { query: text("Cy lo"), ..Filter::default() }, vec![cy]),
-        (Filter { query: text("di"), ..Filter::default() }, vec![di]),
-        (Filter { updated_after: Some(BEGINNING + 11_000_000 + 1_000_000), ..Filter::default() }, vec![ana, cy, bo]),
-    ];
-    for (number, (filter, wanted)) in cases.into_iter().enumerate() {
-        let page = list(connection, talks.workspace, &filter, None, 10).await.expect("a page");
-        let found: Vec<ConversationId> = page.items.iter().map(|row| row.id).collect();
-        assert_eq!((found, page.next, page.examined), (wanted.clone(), None, None), "case {number}");
-        let counted = count(connection, talks.workspace, &filter).await.expect("a count");
-        assert_eq!((counted.value, counted.more), (wanted.len() as u64, false), "case {number}");
+    for tables in folded(&talks.given).await {
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        let [ana, bo, cy, di] = talks.conversations[..] else { panic!("four conversations") };
+        let text = |text: &str| Some(text.to_owned());
+        let cases = [
+            (Filter::default(), vec![ana, cy, bo, di]),
+            (Filter { unread: Some(true), ..Filter::default() }, vec![ana, bo]),
+            (Filter { unread: Some(false), ..Filter::default() }, vec![cy, di]),
+            (Filter { unanswered: Some(true), ..Filter::default() }, vec![cy, bo]),
+            (Filter { unanswered: Some(false), ..Filter::default() }, vec![ana, di]),
+            (Filter { status: text("open"), owner: text("none"), ..Filter::default() }, vec![ana, cy, bo, di]),
+            (Filter { status: text("closed"), ..Filter::default() }, vec![]),
+            (
+                Filter { accounts: Some(vec![talks.account]), query: text("lopez"), ..Filter::default() },
+                vec![ana, cy, bo, di],
+            ),
+            (Filter { accounts: Some(vec![]), ..Filter::default() }, vec![]),
+            (Filter { tags: vec![talks.vip], ..Filter::default() }, vec![bo]),
+            (Filter { query: text("Cy lo"), ..Filter::default() }, vec![cy]),
+            (Filter { query: text("di"), ..Filter::default() }, vec![di]),
+            (
+                Filter { updated_after: Some(BEGINNING + 11_000_000 + 1_000_000), ..Filter::default() },
+                vec![ana, cy, bo],
+            ),
+        ];
+        for (number, (filter, wanted)) in cases.into_iter().enumerate() {
+            let page = list(connection, talks.workspace, &filter, None, 10).await.expect("a page");
+            let found: Vec<ConversationId> = page.items.iter().map(|row| row.id).collect();
+            assert_eq!((found, page.next, page.examined), (wanted.clone(), None, None), "case {number}");
+            let counted = count(connection, talks.workspace, &filter).await.expect("a count");
+            assert_eq!((counted.value, counted.more), (wanted.len() as u64, false), "case {number}");
+        }
     }
 }
 
@@ -113,22 +118,23 @@ async fn conversations_are_listed_by_every_filter() {
 async fn pages_follow_each_other_without_loss_and_workspaces_stay_apart() {
     let mut talks = talks();
     let elsewhere = talks.given.workspace("Beta");
-    let tables = folded(&talks.given).await;
-    let mut reader = tables.read().await.expect("a reader");
-    let connection = reader.connection();
-    let (mut after, mut seen) = (None, Vec::new());
-    loop {
-        let page = list(connection, talks.workspace, &Filter::default(), after.as_ref(), 1).await.expect("a page");
-        seen.extend(page.items.iter().map(|row| row.id));
-        after = page.next;
-        if after.is_none() {
-            break;
+    for tables in folded(&talks.given).await {
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            let page = list(connection, talks.workspace, &Filter::default(), after.as_ref(), 1).await.expect("a page");
+            seen.extend(page.items.iter().map(|row| row.id));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
+        assert_eq!(seen.len(), 4);
+        let first = talks.conversations[0];
+        assert!(get(connection, talks.workspace, first).await.expect("a row").is_some());
+        assert!(get(connection, elsewhere, first).await.expect("a row").is_none());
+        let of = of_contacts(connection, talks.workspace, &talks.contacts[1..3]).await.expect("rows");
+        assert_eq!(of.iter().map(|row| row.id).collect::<Vec<_>>(), talks.conversations[1..3]);
     }
-    assert_eq!(seen.len(), 4);
-    let first = talks.conversations[0];
-    assert!(get(connection, talks.workspace, first).await.expect("a row").is_some());
-    assert!(get(connection, elsewhere, first).await.expect("a row").is_none());
-    let of = of_contacts(connection, talks.workspace, &talks.contacts[1..3]).await.expect("rows");
-    assert_eq!(of.iter().map(|row| row.id).collect::<Vec<_>>(), talks.conversations[1..3]);
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use aggregates::field_value::FieldType;
-use aggregates::folding::fold;
 use aggregates::ids::{FieldId, WorkspaceId};
 use aggregates::{Event, Recorded, custom_field};
 
-use crate::near_miss::named;
+use crate::near_miss::{label, named};
 use crate::rows::Rows;
 use crate::table::{Poison, Projection, table};
 
@@ -48,7 +47,7 @@ impl Projection for CustomField {
                 workspace: event.workspace,
                 id: key.1,
                 name: name.clone(),
-                folded: fold(name),
+                folded: label(name),
                 field_type: *field_type,
                 description: description.clone(),
                 created_at: event.recorded_at,
@@ -56,7 +55,7 @@ impl Projection for CustomField {
             custom_field::Event::CustomFieldUpdated { name, description, .. } => {
                 let row = rows.get_mut(&key).ok_or(Poison("the custom field did not begin"))?;
                 if let Some(name) = name {
-                    (row.name, row.folded) = (name.clone(), fold(name));
+                    (row.name, row.folded) = (name.clone(), label(name));
                 }
                 if let Some(description) = description {
                     row.description = Some(description.clone()).filter(|text| !text.is_empty());
@@ -82,16 +81,17 @@ mod tests {
         let size = given.field(workspace, "Shoe size", FieldType::Number);
         let birthday = given.field(workspace, "Birthday", FieldType::Date);
         assert_eq!(rows::<CustomField>(&given).len(), 2);
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let page = list(connection, workspace, None, 10).await.expect("a page");
-        assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), [birthday, size]);
-        let named = by_name(connection, workspace, "SHOE  size").await.expect("a row").expect("a field");
-        assert_eq!((named.id, named.field_type), (size, FieldType::Number));
-        assert_eq!(by_ids(connection, workspace, &[size]).await.expect("rows"), [named]);
-        let close = near(connection, workspace, "birthdy").await.expect("candidates");
-        assert_eq!(close[0].id, birthday.to_string());
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let page = list(connection, workspace, None, 10).await.expect("a page");
+            assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), [birthday, size]);
+            let named = by_name(connection, workspace, "SHOE  size").await.expect("a row").expect("a field");
+            assert_eq!((named.id, named.field_type), (size, FieldType::Number));
+            assert_eq!(by_ids(connection, workspace, &[size]).await.expect("rows"), [named]);
+            let close = near(connection, workspace, "birthdy").await.expect("candidates");
+            assert_eq!(close[0].id, birthday.to_string());
+        }
     }
 
     #[test]

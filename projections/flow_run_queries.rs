@@ -222,7 +222,9 @@ pub async fn last_by_flow(
     workspace: WorkspaceId,
     contact: ContactId,
 ) -> Result<Vec<(FlowId, Status)>, Error> {
-    let sql = Sql::new("select flow, status, max(first_position) from flow_runs where workspace = ").bind(&workspace);
-    let rows = sql.push(" and contact = ").bind(&contact).push(" group by flow order by flow").raw(connection).await?;
+    let sql = Sql::new("select r.flow, r.status from flow_runs r where r.workspace = ").bind(&workspace);
+    let sql = sql.push(" and r.contact = ").bind(&contact).push(" and not exists (select 1 from flow_runs n where ");
+    let sql = sql.push("n.workspace = r.workspace and n.contact = r.contact and n.flow = r.flow and ");
+    let rows = sql.push("n.first_position > r.first_position) order by r.flow").raw(connection).await?;
     rows.iter().map(|row| Ok((decode(row, 0)?, decode(row, 1)?))).collect()
 }

@@ -131,14 +131,15 @@ async fn what_is_due_is_found_over_all_workspaces_the_oldest_first() {
     let pause = Pause { step: "a".to_owned(), reason: Reason::Time, until: Some(15), attempt: 0, after: 0 };
     let contact = runs.contact;
     runs.given.record(elsewhere, run(6), RunEvent::FlowRunWaiting { contact, pause });
-    let tables = folded(&runs.given).await;
-    let mut reader = tables.read().await.expect("a reader");
-    let connection = reader.connection();
-    let found = due(connection, 30, 9).await.expect("rows");
-    assert_eq!(found.iter().map(|due| due.run).collect::<Vec<_>>(), [run(2), run(6), run(4), run(1)]);
-    assert_eq!(found[1].workspace, elsewhere);
-    assert_eq!(due(connection, 30, 1).await.expect("rows").len(), 1);
-    assert_eq!(next_due(connection).await.expect("a time"), Some(10));
+    for tables in folded(&runs.given).await {
+        let mut reader = tables.read().await.expect("a reader");
+        let connection = reader.connection();
+        let found = due(connection, 30, 9).await.expect("rows");
+        assert_eq!(found.iter().map(|due| due.run).collect::<Vec<_>>(), [run(2), run(6), run(4), run(1)]);
+        assert_eq!(found[1].workspace, elsewhere);
+        assert_eq!(due(connection, 30, 1).await.expect("rows").len(), 1);
+        assert_eq!(next_due(connection).await.expect("a time"), Some(10));
+    }
 }
 
 #[tokio::test]
@@ -155,22 +156,26 @@ async fn runs_are_found_by_what_they_wait_for_and_with_whom() {
     runs.record(5, RunEvent::FlowRunCompleted { contact, flow });
     let queued = runs.start();
     runs.record(6, RunEvent::FlowRunQueued(queued));
-    let tables = folded(&runs.given).await;
-    let mut reader = tables.read().await.expect("a reader");
-    let (connection, workspace) = (reader.connection(), runs.workspace);
-    let ids = |rows: Vec<FlowRun>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!(ids(waiting_in(connection, workspace, conversation).await.expect("rows")), [run(1), run(2)]);
-    assert!(any_under_way(connection, workspace).await.expect("an answer"));
-    let elsewhere = aggregates::ids::WorkspaceId(uuid::Uuid::from_u128(99));
-    assert!(!any_under_way(connection, elsewhere).await.expect("an answer"));
-    let active = active_of_contact(connection, workspace, contact).await.expect("rows");
-    assert_eq!(ids(active), [run(1), run(2), run(3), run(4), run(6)]);
-    assert_eq!(handled_in(connection, workspace, conversation).await.expect("a position"), Some(7));
-    assert_eq!(last_of(connection, workspace, flow, contact).await.expect("a row").map(|row| row.id), Some(run(6)));
-    assert_eq!(queued_of(connection, workspace, flow, contact).await.expect("a row").map(|row| row.id), Some(run(6)));
-    let last = last_by_flow(connection, workspace, contact).await.expect("rows");
-    assert_eq!(last, [(flow, Status::Queued)]);
-    assert!(get(connection, workspace, run(5)).await.expect("a row").is_some());
+    for tables in folded(&runs.given).await {
+        let mut reader = tables.read().await.expect("a reader");
+        let (connection, workspace) = (reader.connection(), runs.workspace);
+        let ids = |rows: Vec<FlowRun>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+        assert_eq!(ids(waiting_in(connection, workspace, conversation).await.expect("rows")), [run(1), run(2)]);
+        assert!(any_under_way(connection, workspace).await.expect("an answer"));
+        let elsewhere = aggregates::ids::WorkspaceId(uuid::Uuid::from_u128(99));
+        assert!(!any_under_way(connection, elsewhere).await.expect("an answer"));
+        let active = active_of_contact(connection, workspace, contact).await.expect("rows");
+        assert_eq!(ids(active), [run(1), run(2), run(3), run(4), run(6)]);
+        assert_eq!(handled_in(connection, workspace, conversation).await.expect("a position"), Some(7));
+        assert_eq!(last_of(connection, workspace, flow, contact).await.expect("a row").map(|row| row.id), Some(run(6)));
+        assert_eq!(
+            queued_of(connection, workspace, flow, contact).await.expect("a row").map(|row| row.id),
+            Some(run(6))
+        );
+        let last = last_by_flow(connection, workspace, contact).await.expect("rows");
+        assert_eq!(last, [(flow, Status::Queued)]);
+        assert!(get(connection, workspace, run(5)).await.expect("a row").is_some());
+    }
 }
 
 #[tokio::test]
@@ -184,27 +189,28 @@ async fn runs_are_listed_by_every_filter_and_page() {
     let other = RunStart { flow: FlowId(Uuid::from_u128(71)), ..runs.start() };
     runs.record(5, RunEvent::FlowRunStarted(other));
     assert!(runs.row(1).created_at >= BEGINNING + SECOND);
-    let tables = folded(&runs.given).await;
-    let mut reader = tables.read().await.expect("a reader");
-    let (connection, workspace) = (reader.connection(), runs.workspace);
-    let cases = [
-        (Filter::default(), vec![5, 4, 3, 2, 1]),
-        (Filter { flow: Some(flow), ..Filter::default() }, vec![4, 3, 2, 1]),
-        (Filter { contact: Some(contact), statuses: vec![Status::Completed], ..Filter::default() }, vec![2]),
-        (Filter { statuses: vec![Status::Running], ..Filter::default() }, vec![5, 4, 3, 1]),
-        (Filter { contact: Some(ContactId(Uuid::nil())), ..Filter::default() }, vec![]),
-    ];
-    for (filter, wanted) in cases {
-        let (mut after, mut seen) = (None, Vec::new());
-        loop {
-            let page = list(connection, workspace, &filter, after.as_ref(), 2).await.expect("a page");
-            seen.extend(page.items.iter().map(|row| row.id));
-            after = page.next;
-            if after.is_none() {
-                break;
+    for tables in folded(&runs.given).await {
+        let mut reader = tables.read().await.expect("a reader");
+        let (connection, workspace) = (reader.connection(), runs.workspace);
+        let cases = [
+            (Filter::default(), vec![5, 4, 3, 2, 1]),
+            (Filter { flow: Some(flow), ..Filter::default() }, vec![4, 3, 2, 1]),
+            (Filter { contact: Some(contact), statuses: vec![Status::Completed], ..Filter::default() }, vec![2]),
+            (Filter { statuses: vec![Status::Running], ..Filter::default() }, vec![5, 4, 3, 1]),
+            (Filter { contact: Some(ContactId(Uuid::nil())), ..Filter::default() }, vec![]),
+        ];
+        for (filter, wanted) in cases {
+            let (mut after, mut seen) = (None, Vec::new());
+            loop {
+                let page = list(connection, workspace, &filter, after.as_ref(), 2).await.expect("a page");
+                seen.extend(page.items.iter().map(|row| row.id));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
             }
+            assert_eq!(seen, wanted.iter().map(|number| run(*number)).collect::<Vec<_>>(), "{filter:?}");
+            assert_eq!(count(connection, workspace, &filter).await.expect("a count").value, wanted.len() as u64);
         }
-        assert_eq!(seen, wanted.iter().map(|number| run(*number)).collect::<Vec<_>>(), "{filter:?}");
-        assert_eq!(count(connection, workspace, &filter).await.expect("a count").value, wanted.len() as u64);
     }
 }

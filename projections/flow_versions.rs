@@ -116,21 +116,22 @@ mod tests {
         ] {
             given.record(workspace, id, event);
         }
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let draft = get(connection, workspace, id, DRAFT).await.expect("a row").expect("a draft");
-        assert_eq!(draft.document.0, document("2"), "in the order in which it was written");
-        let all = published(connection, workspace, id, None, 9).await.expect("rows");
-        assert_eq!(all.iter().map(|row| row.version).collect::<Vec<_>>(), [2, 1]);
-        let older = published(connection, workspace, id, Some(2), 9).await.expect("rows");
-        assert_eq!(older[0].document.0, document("1"));
-        drop(reader);
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let draft = get(connection, workspace, id, DRAFT).await.expect("a row").expect("a draft");
+            assert_eq!(draft.document.0, document("2"), "in the order in which it was written");
+            let all = published(connection, workspace, id, None, 9).await.expect("rows");
+            assert_eq!(all.iter().map(|row| row.version).collect::<Vec<_>>(), [2, 1]);
+            let older = published(connection, workspace, id, Some(2), 9).await.expect("rows");
+            assert_eq!(older[0].document.0, document("1"));
+        }
         given.record(workspace, id, flow::Event::FlowDeleted { released_name: "Hi".to_owned() });
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        assert!(get(connection, workspace, id, DRAFT).await.expect("a row").is_none());
-        assert_eq!(published(connection, workspace, id, None, 9).await.expect("rows").len(), 2);
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            assert!(get(connection, workspace, id, DRAFT).await.expect("a row").is_none());
+            assert_eq!(published(connection, workspace, id, None, 9).await.expect("rows").len(), 2);
+        }
     }
 }

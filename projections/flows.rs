@@ -4,12 +4,11 @@
 use std::collections::BTreeSet;
 
 use aggregates::flow_document::FlowDocument;
-use aggregates::folding::fold;
 use aggregates::ids::{FlowId, WorkspaceId};
 use aggregates::{Event, Recorded, flow};
 
 use crate::database::{Connection, Error};
-use crate::near_miss::named;
+use crate::near_miss::{label, named};
 use crate::rows::Rows;
 use crate::sql::Sql;
 use crate::table::{Poison, Projection, Table, table};
@@ -76,7 +75,7 @@ impl Projection for Flow {
                 workspace: event.workspace,
                 id: key.1,
                 name: document.name().to_owned(),
-                folded: fold(document.name()),
+                folded: label(document.name()),
                 draft_digest: digest(document),
                 published_version: None,
                 published_digest: None,
@@ -93,7 +92,7 @@ impl Projection for Flow {
             flow::Event::FlowCreated { .. } => {}
             flow::Event::FlowDraftUpdated { document, .. } => {
                 row.name = document.name().to_owned();
-                row.folded = fold(document.name());
+                row.folded = label(document.name());
                 row.draft_digest = digest(document);
             }
             flow::Event::FlowPublished { version, document } => {
@@ -168,17 +167,18 @@ mod tests {
             given.record(workspace, id, flow::Event::FlowCreated { document: document(name, "1") });
         }
         given.record(workspace, ids[0], flow::Event::FlowPublished { version: 1, document: document("Welcome", "1") });
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let page = list(connection, workspace, None, 9).await.expect("a page");
-        assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[0]]);
-        assert_eq!(by_ids(connection, workspace, &ids).await.expect("rows").len(), 2);
-        let named = by_name(connection, workspace, "arger").await.expect("a row").expect("a flow");
-        assert_eq!(named.id, ids[1]);
-        let close = crate::near_miss::near::<Flow>(connection, workspace, "welcom").await.expect("candidates");
-        assert_eq!(close.len(), 1);
-        let can_start = published(connection, workspace).await.expect("rows");
-        assert_eq!(can_start.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0]]);
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let page = list(connection, workspace, None, 9).await.expect("a page");
+            assert_eq!(page.items.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[0]]);
+            assert_eq!(by_ids(connection, workspace, &ids).await.expect("rows").len(), 2);
+            let named = by_name(connection, workspace, "arger").await.expect("a row").expect("a flow");
+            assert_eq!(named.id, ids[1]);
+            let close = crate::near_miss::near::<Flow>(connection, workspace, "welcom").await.expect("candidates");
+            assert_eq!(close.len(), 1);
+            let can_start = published(connection, workspace).await.expect("rows");
+            assert_eq!(can_start.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0]]);
+        }
     }
 }

@@ -7,7 +7,7 @@ use aggregates::Recorded;
 use aggregates::ids::WorkspaceId;
 use serde_json::{Map, Value};
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{self, Checkpoint, Held, NotHeld};
 use crate::database::{Connection, Error};
 use crate::rows::Rows;
 use crate::sql::Sql;
@@ -46,6 +46,12 @@ pub enum FoldError {
         /// Why, without data.
         reason: &'static str,
     },
+    /// Another process is folding into the tables of a workspace of the page; only where it was not to be waited for.
+    #[error("another process is folding into the read tables")]
+    Busy,
+    /// Another process has put tables of another version in the place of these since they were opened.
+    #[error("the read tables are of version {0} by now")]
+    OtherVersion(u64),
     /// The database failed.
     #[error("{} could not be read or written", .projection.unwrap_or("the read tables"))]
     Database {
@@ -58,14 +64,14 @@ pub enum FoldError {
 }
 
 impl FoldError {
-    /// The workspace that stands in the way; none when the database failed.
+    /// The workspace that stands in the way; none when the fault is not with one.
     #[must_use]
     pub const fn workspace(&self) -> Option<WorkspaceId> {
         match self {
             Self::Gap { workspace, .. } | Self::OtherLog { workspace, .. } | Self::Poison { workspace, .. } => {
                 Some(*workspace)
             }
-            Self::Database { .. } => None,
+            Self::Busy | Self::OtherVersion(_) | Self::Database { .. } => None,
         }
     }
 
@@ -76,7 +82,17 @@ impl FoldError {
             Self::Gap { expected: position, .. } | Self::OtherLog { position, .. } | Self::Poison { position, .. } => {
                 Some(*position)
             }
-            Self::Database { .. } => None,
+            Self::Busy | Self::OtherVersion(_) | Self::Database { .. } => None,
+        }
+    }
+}
+
+impl From<NotHeld> for FoldError {
+    fn from(not_held: NotHeld) -> Self {
+        match not_held {
+            NotHeld::Busy => Self::Busy,
+            NotHeld::OtherVersion(version) => Self::OtherVersion(version),
+            NotHeld::Database(source) => source.into(),
         }
     }
 }
@@ -176,13 +192,11 @@ pub async fn fold_page(
     connection: &mut Connection,
     page: &[Arc<Recorded>],
     reached: &[Checkpoint],
+    held: Held,
 ) -> Result<(), FoldError> {
-    let mut places: BTreeMap<WorkspaceId, Checkpoint> = BTreeMap::new();
     let workspaces: BTreeSet<WorkspaceId> =
         page.iter().map(|event| event.workspace).chain(reached.iter().map(|end| end.workspace)).collect();
-    for workspace in workspaces {
-        places.insert(workspace, checkpoint::of(connection, workspace).await?);
-    }
+    let places = checkpoint::hold(connection, &workspaces, held).await?;
     let mut next: BTreeMap<WorkspaceId, u64> =
         places.iter().map(|(workspace, place)| (*workspace, place.position + 1)).collect();
     let mut events: Vec<&Recorded> = Vec::with_capacity(page.len());
@@ -203,9 +217,7 @@ pub async fn fold_page(
         touched.apply(event)?;
     }
     touched.write(connection).await?;
-    for end in moved {
-        checkpoint::set(connection, end).await?;
-    }
+    checkpoint::set(connection, &moved).await?;
     Ok(())
 }
 
@@ -239,100 +251,5 @@ fn moved<'r>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::given::{Given, empty, ends, folded, person};
-
-    #[tokio::test]
-    async fn a_page_goes_on_where_the_tables_stand() {
-        let mut given = Given::default();
-        let workspace = given.workspace("Acme");
-        given.tag(workspace, "VIP");
-        given.tag(workspace, "New");
-        let tables = empty().await;
-        let events = &given.events;
-        tables.fold(&events[..2], &ends(&events[..2])).await.expect("a page");
-        // Another process folded the first two already: they are passed over.
-        tables.fold(events, &ends(events)).await.expect("a page");
-        tables.fold(&events[..1], &ends(&events[..1])).await.expect("an old page");
-        assert_eq!(tables.checkpoint(workspace).await.expect("a checkpoint"), ends(events)[0]);
-        assert_eq!(tables.checkpoints().await.expect("checkpoints"), ends(events));
-        assert_eq!(tables.dump().await.expect("a dump"), folded(&given).await.dump().await.expect("a dump"));
-    }
-
-    #[tokio::test]
-    async fn gaps_and_false_ends_are_refused_and_leave_nothing_behind() {
-        let mut given = Given::default();
-        let workspace = given.workspace("Acme");
-        given.tag(workspace, "VIP");
-        given.tag(workspace, "New");
-        let tables = empty().await;
-        let events = &given.events;
-        let gap = tables.fold(&events[1..], &ends(events)).await.expect_err("a gap");
-        assert!(matches!(gap, FoldError::Gap { expected: 1, found: 2, .. }));
-        assert_eq!((gap.workspace(), gap.position()), (Some(workspace), Some(1)));
-        for (page, reached) in
-            [(&events[..], &[][..]), (&events[..2], &ends(events)[..]), (&events[..], &ends(&events[..2])[..])]
-        {
-            assert!(matches!(tables.fold(page, reached).await, Err(FoldError::Gap { .. })));
-        }
-        assert_eq!(tables.checkpoint(workspace).await.expect("a checkpoint"), Checkpoint::zero(workspace));
-        assert!(tables.dump().await.expect("a dump").iter().all(|(_, rows)| rows.is_empty()));
-    }
-
-    #[tokio::test]
-    async fn tables_of_another_log_are_told() {
-        let mut given = Given::default();
-        let workspace = given.workspace("Acme");
-        let tables = folded(&given).await;
-        let other = Checkpoint { leaf_hash: [9; 32], ..ends(&given.events)[0] };
-        let error = tables.fold(&given.events, &[other]).await.expect_err("another log");
-        assert!(matches!(error, FoldError::OtherLog { position: 1, .. }) && error.workspace() == Some(workspace));
-    }
-
-    #[tokio::test]
-    async fn a_poison_event_stops_its_workspace_only() {
-        let mut given = Given::default();
-        let (sound, broken) = (given.workspace("Acme"), given.workspace("Beta"));
-        given.tag(sound, "VIP");
-        given.record(broken, uuid::Uuid::nil(), aggregates::token::Event::TokenRevoked {});
-        let tables = empty().await;
-        let error = tables.fold(&given.events, &ends(&given.events)).await.expect_err("poison");
-        assert!(matches!(error, FoldError::Poison { projection: "tokens", .. }), "{error}");
-        assert_eq!((error.workspace(), error.position()), (Some(broken), Some(2)));
-        let page: Vec<Arc<Recorded>> =
-            given.events.iter().filter(|event| Some(event.workspace) != error.workspace()).cloned().collect();
-        tables.fold(&page, &ends(&page)).await.expect("the rest of the page");
-        let reached = |workspace| tables.checkpoint(workspace);
-        assert_eq!(reached(sound).await.expect("a checkpoint").position, 2);
-        assert_eq!(reached(broken).await.expect("a checkpoint").position, 0);
-    }
-
-    #[tokio::test]
-    async fn a_reader_sees_one_moment() {
-        let mut given = Given::default();
-        let workspace = given.workspace("Acme");
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        assert_eq!(reader.position(workspace).await.expect("a position"), 1);
-        let contact = given.contact(workspace, person("Ana", "", "", ""), None);
-        tables.fold(&given.events, &ends(&given.events)).await.expect("a page");
-        assert_eq!(reader.position(workspace).await.expect("a position"), 1);
-        assert!(crate::contacts::get(reader.connection(), workspace, contact).await.expect("a row").is_none());
-        drop(reader);
-        let mut later = tables.read().await.expect("a reader");
-        assert_eq!(later.position(workspace).await.expect("a position"), 2);
-        assert!(crate::contacts::get(later.connection(), workspace, contact).await.expect("a row").is_some());
-    }
-
-    #[tokio::test]
-    async fn rows_are_loaded_by_their_primary_key() {
-        let tables = empty().await;
-        let mut reader = tables.read().await.expect("a reader");
-        for table in ["contacts", "tags", "conversations", "messages"] {
-            let sql = format!("select * from {table} v where (workspace, id) in (values ('a', 'b'), ('c', 'd'))");
-            let plan = Sql::new(sql).plan(reader.connection()).await;
-            assert!(plan.contains("SEARCH v USING") && plan.contains("workspace=? AND id=?"), "{plan}");
-        }
-    }
-}
+#[path = "fold_tests.rs"]
+mod tests;

@@ -20,7 +20,9 @@ use aggregates::token::{self, Permission};
 use aggregates::{Event, Personal, Recorded, flow, tag, workspace};
 use uuid::Uuid;
 
-use crate::{Checkpoint, ReadTables, table::Projection};
+use crate::database::Database;
+use crate::given_postgres::TestDatabase;
+use crate::{Checkpoint, OpenError, ReadTables, table::Projection};
 
 /// When the first event of every test is recorded.
 pub const BEGINNING: i64 = 1_800_000_000_000_000;
@@ -241,11 +243,26 @@ pub fn ends(page: &[Arc<Recorded>]) -> Vec<Checkpoint> {
         .collect()
 }
 
-/// Tables in a folder that goes with them.
+/// Tables, and what goes with them.
 pub struct Folded {
     tables: ReadTables,
-    /// Goes when this goes.
-    _folder: tempfile::TempDir,
+    pub database: Database,
+    pub place: Place,
+}
+
+/// Where tables stand. Both go when this goes.
+pub enum Place {
+    Folder(tempfile::TempDir),
+    Server(TestDatabase),
+}
+
+impl Place {
+    async fn open(&self) -> Result<ReadTables, OpenError> {
+        match self {
+            Self::Folder(folder) => ReadTables::open(&folder.path().join("views.db")).await,
+            Self::Server(server) => ReadTables::open_postgres(&server.schema()).await,
+        }
+    }
 }
 
 impl Deref for Folded {
@@ -256,18 +273,74 @@ impl Deref for Folded {
     }
 }
 
-/// Empty tables.
-pub async fn empty() -> Folded {
-    let folder = tempfile::tempdir().expect("a folder");
-    let tables = ReadTables::open(&folder.path().join("views.db")).await.expect("read tables");
-    Folded { tables, _folder: folder }
+impl Drop for Folded {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("with tables on {:?}", self.database);
+        }
+    }
 }
 
-/// Tables folded from all that happened, in one page.
-pub async fn folded(given: &Given) -> Folded {
-    let folded = empty().await;
-    folded.fold(&given.events, &ends(&given.events)).await.expect("a page is folded");
-    folded
+/// Empty tables on one database.
+pub async fn empty_on(database: Database) -> Folded {
+    let place = match database {
+        Database::Sqlite => Place::Folder(tempfile::tempdir().expect("a folder")),
+        Database::Postgres => Place::Server(TestDatabase::create().await),
+    };
+    Folded { tables: place.open().await.expect("read tables"), database, place }
+}
+
+impl Folded {
+    /// Opens the tables once more, as another process would.
+    pub async fn open_again(&self) -> Result<ReadTables, OpenError> {
+        self.place.open().await
+    }
+
+    /// Tables without indexes, beside these.
+    pub async fn begin_anew(&self) -> ReadTables {
+        let tables = match &self.place {
+            Place::Folder(folder) => {
+                let path = folder.path().join("anew.db");
+                // What an earlier attempt left.
+                let _gone = std::fs::remove_file(&path);
+                ReadTables::create_without_indexes(&path).await
+            }
+            Place::Server(server) => {
+                ReadTables::create_postgres_without_indexes(&server.schema().named("views_anew")).await
+            }
+        };
+        tables.expect("read tables")
+    }
+
+    /// Tables built anew from all that happened, beside these.
+    pub async fn rebuilt(&self, given: &Given) -> ReadTables {
+        let tables = self.begin_anew().await;
+        tables.fold(&given.events, &ends(&given.events)).await.expect("a page");
+        tables.build_indexes().await.expect("indexes");
+        tables
+    }
+
+    /// The database on the server on which these tables stand.
+    pub fn server(&self) -> &TestDatabase {
+        match &self.place {
+            Place::Server(server) => server,
+            Place::Folder(_) => panic!("these tables stand in a file"),
+        }
+    }
+}
+
+/// Empty tables on every database.
+pub async fn empty() -> [Folded; 2] {
+    [empty_on(Database::Sqlite).await, empty_on(Database::Postgres).await]
+}
+
+/// Tables folded from all that happened, in one page, on every database.
+pub async fn folded(given: &Given) -> [Folded; 2] {
+    let tables = empty().await;
+    for tables in &tables {
+        tables.fold(&given.events, &ends(&given.events)).await.expect("a page is folded");
+    }
+    tables
 }
 
 /// The rows of one table, folded in memory; checks that one event at a time gives the same as all at once.

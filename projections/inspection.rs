@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use sqlx::Connection as _;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
+use crate::cell::decode;
 use crate::checkpoint::{self, Checkpoint};
 use crate::database::{Connection, Error};
-use crate::read_tables::MIGRATIONS;
+use crate::file::MIGRATIONS;
 use crate::sql::Sql;
 
 /// What was found in a file of read tables.
@@ -21,8 +22,9 @@ pub struct Inspection {
     pub checkpoints: Vec<Checkpoint>,
 }
 
-async fn open(path: &Path) -> Result<Connection, Error> {
-    Connection::connect_with(&SqliteConnectOptions::new().filename(path).read_only(true)).await
+async fn open(path: &Path) -> Result<SqlitePool, Error> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    SqlitePoolOptions::new().max_connections(1).connect_with(options).await
 }
 
 /// Looks at the file at `path`. The caller sees to it that no other process has it open.
@@ -30,12 +32,17 @@ async fn open(path: &Path) -> Result<Connection, Error> {
 /// # Errors
 /// When it is not there, or no database.
 pub async fn inspect(path: &Path) -> Result<Inspection, Error> {
-    let mut connection = open(path).await?;
-    let checked: Option<String> = Sql::new("pragma quick_check(1)").value(&mut connection).await?;
+    let pool = open(path).await?;
+    let found = look(&mut pool.begin().await?.into()).await;
+    pool.close().await;
+    found
+}
+
+async fn look(connection: &mut Connection) -> Result<Inspection, Error> {
+    let checked: Option<String> = Sql::new("pragma quick_check(1)").value(connection).await?;
     let damage = checked.filter(|found| found != "ok");
-    let outdated = outdated(&mut connection).await?;
-    let checkpoints = if outdated.is_none() { checkpoint::all(&mut connection).await? } else { Vec::new() };
-    connection.close().await?;
+    let outdated = outdated(connection).await?;
+    let checkpoints = if outdated.is_none() { checkpoint::all(connection).await? } else { Vec::new() };
     Ok(Inspection { damage, outdated, checkpoints })
 }
 
@@ -47,8 +54,8 @@ async fn outdated(connection: &mut Connection) -> Result<Option<String>, Error> 
     };
     let mut applied = Vec::with_capacity(rows.len());
     for row in &rows {
-        let checksum: Vec<u8> = sqlx::Row::try_get(row, 1)?;
-        applied.push((sqlx::Row::try_get::<i64, _>(row, 0)?, checksum));
+        let checksum = row.value(1)?.bytes().map_err(Error::Decode)?;
+        applied.push((decode::<i64>(row, 0)?, checksum));
     }
     let known = MIGRATIONS.iter().map(|migration| (migration.version, migration.checksum.to_vec()));
     if !applied.iter().cloned().eq(known) {
@@ -59,11 +66,13 @@ async fn outdated(connection: &mut Connection) -> Result<Option<String>, Error> 
 
 /// Whether the file at `path` holds read tables, of whatever version. What cannot be read does not.
 pub async fn holds_read_tables(path: &Path) -> bool {
-    let Ok(mut connection) = open(path).await else { return false };
-    let sql = "select name from sqlite_master where type = 'table' and name = 'checkpoints'";
-    let found = Sql::new(sql).value::<String>(&mut connection).await;
-    // Only read: there is nothing to be lost.
-    let _closed = connection.close().await;
+    let Ok(pool) = open(path).await else { return false };
+    let sql = Sql::new("select name from sqlite_master where type = 'table' and name = 'checkpoints'");
+    let found = match pool.begin().await {
+        Ok(transaction) => sql.value::<String>(&mut transaction.into()).await,
+        Err(error) => Err(error),
+    };
+    pool.close().await;
     matches!(found, Ok(Some(_)))
 }
 

@@ -1,9 +1,11 @@
 //! What a workspace shows: one file per read table with its row, how each event changes it, and its queries.
 //!
 //! [`ReadTables`] folds pages of events into the tables, with the checkpoint in the same transaction, and gives a [`Reader`] whose
-//! rows and checkpoint agree. Every query takes the reader's connection first and the workspace second.
+//! rows and checkpoint agree. Every query takes the reader's connection first and the workspace second. The tables stand in an SQLite
+//! file or in a schema of a PostgreSQL server, with the same rows and the same answers.
 
 pub mod bot_fields;
+mod bulk;
 mod cell;
 pub mod channel_accounts;
 mod checkpoint;
@@ -25,6 +27,7 @@ mod cursor;
 pub mod custom_fields;
 pub mod database;
 mod dialect;
+mod file;
 mod flow_run_queries;
 pub mod flow_runs;
 pub mod flow_versions;
@@ -38,6 +41,8 @@ pub mod near_miss;
 mod read_tables;
 mod reader;
 mod rows;
+mod schema;
+mod schema_build;
 mod sql;
 mod table;
 pub mod tags;
@@ -48,9 +53,13 @@ pub mod workspaces;
 #[cfg(test)]
 mod given;
 #[cfg(test)]
+mod given_postgres;
+#[cfg(test)]
 mod rebuild;
 #[cfg(test)]
 mod rebuild_flows;
+#[cfg(test)]
+mod schema_plans;
 
 pub use cell::Json;
 pub use checkpoint::{Checkpoint, GROUP, VERSION};
@@ -61,5 +70,6 @@ pub use listing::{Count, Page};
 pub use near_miss::{Named, Near};
 pub use read_tables::{OpenError, ReadTables};
 pub use reader::Reader;
+pub use schema::{SCHEMA, Schema};
 pub use table::Actor;
 pub use words::Words;

@@ -11,6 +11,7 @@ use aggregates::ids::WorkspaceId;
 use crate::cell::{Cell, decode};
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
+use crate::dialect::order_again;
 use crate::sql::Sql;
 use crate::table::Table;
 
@@ -64,7 +65,7 @@ pub trait Listed: Table {
 #[derive(Clone)]
 pub(crate) struct Candidates {
     /// The column of the listed table.
-    pub column: &'static str,
+    pub column: Sql,
     /// A `select` of its values, without repeats, as `key`.
     pub keys: Sql,
 }
@@ -92,9 +93,13 @@ impl Listing<'_> {
         if self.sort.1 { "desc" } else { "asc" }
     }
 
-    fn ordered(&self, sql: Sql) -> Sql {
+    fn order(&self) -> String {
         let (column, direction) = (self.sort.0, self.direction());
-        sql.push(format!(" order by v.{column} {direction}, v.id {direction} limit "))
+        format!(" order by v.{column} {direction}, v.id {direction}")
+    }
+
+    fn ordered(&self, sql: Sql) -> Sql {
+        sql.push(self.order()).push(" limit ")
     }
 
     /// `from <table> v where` workspace, indexed conditions and what lies behind the cursor.
@@ -116,7 +121,7 @@ impl Listing<'_> {
     fn among<T: Table>(&self, select: String, candidates: &Candidates, paged: bool) -> Sql {
         let sql = Sql::new(select).push(" from (").append(candidates.keys.clone()).push(" limit ");
         let sql = sql.bind(&self.bound).push(format!(") k cross join {} v where v.workspace = ", T::NAME));
-        let sql = sql.bind(&self.workspace).push(format!(" and v.{} = k.key", candidates.column));
+        let sql = sql.bind(&self.workspace).push(" and v.").append(candidates.column.clone()).push(" = k.key");
         let sql = sql.and_all(&self.indexed).and_all(&self.filters);
         if paged { self.behind(sql) } else { sql }
     }
@@ -132,7 +137,7 @@ impl Listing<'_> {
                 // The inner rows come in order and one by one, so the outer limit ends the walk early.
                 let walked = self.ordered(self.scan::<T>(select.clone(), true)).bind(&self.bound);
                 let sql = Sql::new(select).push(" from (").append(walked).push(") v where true");
-                sql.and_all(&self.filters).push(" limit ").bind(&wanted)
+                sql.and_all(&self.filters).append(order_again(self.order())).push(" limit ").bind(&wanted)
             }
         }
     }
@@ -246,7 +251,7 @@ pub(crate) fn like(before: &str, part: &str, after: &str) -> Cell {
         pattern.push(letter);
     }
     pattern.push_str(after);
-    Cell::Text(pattern)
+    Cell::text(pattern)
 }
 
 #[cfg(test)]
@@ -275,33 +280,35 @@ mod tests {
             };
             given.tagged(workspace, contact, &tags);
         }
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let filter = Filter { tags: vec![common, other], ..Filter::default() };
-        let (mut after, mut pages, mut found): (Option<Cursor>, _, _) = (None, Vec::new(), 0);
-        loop {
-            let listing = bounded(&filter, workspace, after.as_ref());
-            let page: Page<Contact> = super::page(reader.connection(), &listing).await.expect("a page");
-            pages.push((page.items.len(), page.examined));
-            found += page.items.len();
-            after = page.next;
-            if after.is_none() {
-                break;
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let filter = Filter { tags: vec![common, other], ..Filter::default() };
+            let (mut after, mut pages, mut found): (Option<Cursor>, _, _) = (None, Vec::new(), 0);
+            loop {
+                let listing = bounded(&filter, workspace, after.as_ref());
+                let page: Page<Contact> = super::page(reader.connection(), &listing).await.expect("a page");
+                pages.push((page.items.len(), page.examined));
+                found += page.items.len();
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
             }
+            assert_eq!((found, pages), (10, vec![(0, Some(50)), (0, Some(50)), (6, None), (4, None)]));
+            let common = Filter { tags: vec![common], ..Filter::default() };
+            for (filter, wanted) in [(filter, "10"), (Filter::default(), "50+"), (common, "50+")] {
+                let counted =
+                    count::<Contact>(reader.connection(), &bounded(&filter, workspace, None)).await.expect("a count");
+                assert_eq!(counted.to_string(), wanted);
+            }
+            let text = Filter { query: Some("ana".to_owned()), ..Filter::default() };
+            let page: Page<Contact> =
+                page(reader.connection(), &bounded(&text, workspace, None)).await.expect("a page");
+            assert_eq!(
+                (page.items[0].sort_name.as_str(), page.examined),
+                ("ana129", None),
+                "common text is found by a walk"
+            );
         }
-        assert_eq!((found, pages), (10, vec![(0, Some(50)), (0, Some(50)), (6, None), (4, None)]));
-        let common = Filter { tags: vec![common], ..Filter::default() };
-        for (filter, wanted) in [(filter, "10"), (Filter::default(), "50+"), (common, "50+")] {
-            let counted =
-                count::<Contact>(reader.connection(), &bounded(&filter, workspace, None)).await.expect("a count");
-            assert_eq!(counted.to_string(), wanted);
-        }
-        let text = Filter { query: Some("ana".to_owned()), ..Filter::default() };
-        let page: Page<Contact> = page(reader.connection(), &bounded(&text, workspace, None)).await.expect("a page");
-        assert_eq!(
-            (page.items[0].sort_name.as_str(), page.examined),
-            ("ana129", None),
-            "common text is found by a walk"
-        );
     }
 }

@@ -6,7 +6,7 @@ use aggregates::ids::{AccountId, ContactId, WorkspaceId};
 use crate::contacts::workspace_mark;
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
-use crate::dialect::messages_with;
+use crate::dialect::{message_key, messages_with};
 use crate::listing::{self, Candidates, EXAMINED_MAX, Listed, Listing, Page, anywhere, one_of};
 use crate::messages::{Direction, Message, select};
 use crate::sql::Sql;
@@ -42,7 +42,7 @@ pub(crate) fn search_text(workspace: WorkspaceId, text: Option<&str>) -> String 
 }
 
 impl Filter {
-    fn listing<'c>(&self, workspace: WorkspaceId, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
+    pub(crate) fn listing<'c>(&self, workspace: WorkspaceId, after: Option<&'c Cursor>, limit: u64) -> Listing<'c> {
         let mut indexed = Vec::new();
         indexed.extend(self.from.map(|from| Sql::new("v.at >= ").bind(&from)));
         indexed.extend(self.to.map(|to| Sql::new("v.at < ").bind(&to)));
@@ -53,14 +53,15 @@ impl Filter {
         }
         if !needles.is_empty() {
             // The workspace's mark is one of the parts: what other workspaces say is passed over, not counted.
-            let mark = workspace_mark(workspace);
-            let parts: Vec<&str> = std::iter::once(mark.as_str()).chain(needles.iter().map(String::as_str)).collect();
-            candidates.push(Candidates { column: "rowid", keys: messages_with(&parts) });
+            let parts: Vec<&str> = needles.iter().map(String::as_str).collect();
+            let keys = messages_with(workspace, &workspace_mark(workspace), &parts);
+            candidates.push(Candidates { column: message_key(), keys });
         }
         if let Some(contact) = &self.contact {
             filters.push(Sql::new("v.contact = ").bind(contact));
-            let keys = Sql::new("select m.rowid as key from messages m where m.workspace = ").bind(&workspace);
-            candidates.push(Candidates { column: "rowid", keys: keys.push(" and m.contact = ").bind(contact) });
+            let keys = Sql::new("select m.").append(message_key()).push(" as key from messages m where m.workspace = ");
+            let keys = keys.bind(&workspace).push(" and m.contact = ").bind(contact);
+            candidates.push(Candidates { column: message_key(), keys });
         }
         filters.extend(self.accounts.as_ref().map(|accounts| one_of("v.account", accounts)));
         filters.extend(self.direction.map(|direction| Sql::new("v.direction = ").bind(&direction)));
@@ -105,7 +106,8 @@ pub async fn around(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::given::{Given, folded, person};
+    use crate::database::Database;
+    use crate::given::{Given, empty_on, folded, person};
     use aggregates::Personal;
     use aggregates::ids::MessageId;
 
@@ -156,62 +158,63 @@ mod tests {
         for text in [VIETNAMESE, GERMAN, SPANISH, EMOJI, CHINESE, THAI, ARABIC, SIGNS] {
             talk.says(text);
         }
-        let tables = folded(&talk.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        for (query, wanted) in [
-            ("hoan tien", vec![VIETNAMESE]),
-            ("HOÀN TIỀN", vec![VIETNAMESE]),
-            ("tien hoan", vec![VIETNAMESE]),
-            ("don hang 1234", vec![VIETNAMESE]),
-            ("hoan verano", vec![]),
-            ("grosse", vec![GERMAN]),
-            ("groß", vec![GERMAN]),
-            ("strasse", vec![GERMAN]),
-            ("tra", vec![GERMAN]),
-            ("llegara malaga", vec![SPANISH]),
-            ("cuándo", vec![SPANISH]),
-            ("do", vec![VIETNAMESE]),
-            ("cu", vec![SPANISH]),
-            ("ua", vec![]),
-            ("👍", vec![EMOJI]),
-            ("ok👍", vec![EMOJI]),
-            ("❤", vec![EMOJI]),
-            ("退款", vec![CHINESE]),
-            ("款", vec![CHINESE]),
-            ("我要退款", vec![CHINESE]),
-            ("款退", vec![]),
-            ("คืนเงิน", vec![THAI]),
-            ("เงิน ขอ", vec![THAI]),
-            ("محمد", vec![ARABIC]),
-            ("استرداد", vec![ARABIC]),
-            ("50%", vec![SIGNS]),
-            ("%", vec![SIGNS]),
-            ("a_b", vec![SIGNS]),
-            ("a%b", vec![]),
-            ("axb", vec![]),
-            ("_", vec![SIGNS]),
-            ("\"today\"", vec![SIGNS]),
-            ("\"", vec![SIGNS]),
-            ("o'neil", vec![SIGNS]),
-            ("c!d", vec![SIGNS]),
-            ("*", vec![SIGNS]),
-            ("AND", vec![SIGNS, SPANISH]),
-            ("off OR nothing", vec![]),
-            ("(x)", vec![SIGNS]),
-            ("1", vec![VIETNAMESE]),
-            ("34", vec![]),
-            ("d", vec![SIGNS, EMOJI, GERMAN, VIETNAMESE]),
-            ("zzz", vec![]),
-        ] {
-            let filter = looking_for(query);
-            assert_eq!(texts(reader.connection(), talk.workspace, &filter).await, wanted, "{query}");
-            // The same by the condition that a walk uses instead of the search index.
-            let listing = Listing { candidates: Vec::new(), ..filter.listing(talk.workspace, None, 100) };
-            let walked: Page<Message> = listing::page(reader.connection(), &listing).await.expect("a page");
-            assert_eq!(walked.items.into_iter().filter_map(|row| row.text).collect::<Vec<_>>(), wanted, "{query}");
-            // And what was found can be shown.
-            for text in wanted {
-                assert!(!Words::of(query).places_in(text).is_empty(), "{query} in {text}");
+        for tables in folded(&talk.given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            for (query, wanted) in [
+                ("hoan tien", vec![VIETNAMESE]),
+                ("HOÀN TIỀN", vec![VIETNAMESE]),
+                ("tien hoan", vec![VIETNAMESE]),
+                ("don hang 1234", vec![VIETNAMESE]),
+                ("hoan verano", vec![]),
+                ("grosse", vec![GERMAN]),
+                ("groß", vec![GERMAN]),
+                ("strasse", vec![GERMAN]),
+                ("tra", vec![GERMAN]),
+                ("llegara malaga", vec![SPANISH]),
+                ("cuándo", vec![SPANISH]),
+                ("do", vec![VIETNAMESE]),
+                ("cu", vec![SPANISH]),
+                ("ua", vec![]),
+                ("👍", vec![EMOJI]),
+                ("ok👍", vec![EMOJI]),
+                ("❤", vec![EMOJI]),
+                ("退款", vec![CHINESE]),
+                ("款", vec![CHINESE]),
+                ("我要退款", vec![CHINESE]),
+                ("款退", vec![]),
+                ("คืนเงิน", vec![THAI]),
+                ("เงิน ขอ", vec![THAI]),
+                ("محمد", vec![ARABIC]),
+                ("استرداد", vec![ARABIC]),
+                ("50%", vec![SIGNS]),
+                ("%", vec![SIGNS]),
+                ("a_b", vec![SIGNS]),
+                ("a%b", vec![]),
+                ("axb", vec![]),
+                ("_", vec![SIGNS]),
+                ("\"today\"", vec![SIGNS]),
+                ("\"", vec![SIGNS]),
+                ("o'neil", vec![SIGNS]),
+                ("c!d", vec![SIGNS]),
+                ("*", vec![SIGNS]),
+                ("AND", vec![SIGNS, SPANISH]),
+                ("off OR nothing", vec![]),
+                ("(x)", vec![SIGNS]),
+                ("1", vec![VIETNAMESE]),
+                ("34", vec![]),
+                ("d", vec![SIGNS, EMOJI, GERMAN, VIETNAMESE]),
+                ("zzz", vec![]),
+            ] {
+                let filter = looking_for(query);
+                assert_eq!(texts(reader.connection(), talk.workspace, &filter).await, wanted, "{query}");
+                // The same by the condition that a walk uses instead of the search index.
+                let listing = Listing { candidates: Vec::new(), ..filter.listing(talk.workspace, None, 100) };
+                let walked: Page<Message> = listing::page(reader.connection(), &listing).await.expect("a page");
+                assert_eq!(walked.items.into_iter().filter_map(|row| row.text).collect::<Vec<_>>(), wanted, "{query}");
+                // And what was found can be shown.
+                for text in wanted {
+                    assert!(!Words::of(query).places_in(text).is_empty(), "{query} in {text}");
+                }
             }
         }
     }
@@ -230,26 +233,27 @@ mod tests {
         let stranger = talk.given.contact(elsewhere, person("Cy", "", "", ""), None);
         let theirs = talk.given.conversation(elsewhere, stranger, account);
         talk.given.received(elsewhere, theirs, (stranger, account), "order four");
-        let tables = folded(&talk.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let all = find(connection, talk.workspace, &looking_for("order"), None, 10).await.expect("a page").items;
-        assert_eq!(all.iter().map(|row| row.id).collect::<Vec<_>>(), [third, second, first]);
-        let at = all[1].at;
-        for (filter, wanted) in [
-            (Filter { contact: Some(talk.contact), ..looking_for("order") }, vec![second, first]),
-            (Filter { direction: Some(Direction::Out), ..looking_for("order") }, vec![second]),
-            (Filter { from: Some(at), ..looking_for("order") }, vec![third, second]),
-            (Filter { to: Some(at), ..looking_for("order") }, vec![first]),
-            (Filter { accounts: Some(vec![]), ..looking_for("order") }, vec![]),
-            (Filter { accounts: Some(vec![talk.account]), ..looking_for("t order") }, vec![third, second]),
-        ] {
-            let found = find(connection, talk.workspace, &filter, None, 10).await.expect("a page");
-            assert_eq!(found.items.iter().map(|row| row.id).collect::<Vec<_>>(), wanted, "{filter:?}");
+        for tables in folded(&talk.given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let all = find(connection, talk.workspace, &looking_for("order"), None, 10).await.expect("a page").items;
+            assert_eq!(all.iter().map(|row| row.id).collect::<Vec<_>>(), [third, second, first]);
+            let at = all[1].at;
+            for (filter, wanted) in [
+                (Filter { contact: Some(talk.contact), ..looking_for("order") }, vec![second, first]),
+                (Filter { direction: Some(Direction::Out), ..looking_for("order") }, vec![second]),
+                (Filter { from: Some(at), ..looking_for("order") }, vec![third, second]),
+                (Filter { to: Some(at), ..looking_for("order") }, vec![first]),
+                (Filter { accounts: Some(vec![]), ..looking_for("order") }, vec![]),
+                (Filter { accounts: Some(vec![talk.account]), ..looking_for("t order") }, vec![third, second]),
+            ] {
+                let found = find(connection, talk.workspace, &filter, None, 10).await.expect("a page");
+                assert_eq!(found.items.iter().map(|row| row.id).collect::<Vec<_>>(), wanted, "{filter:?}");
+            }
+            let page = find(connection, talk.workspace, &looking_for("order"), None, 2).await.expect("a page");
+            let next = find(connection, talk.workspace, &looking_for("order"), page.next.as_ref(), 2).await;
+            assert_eq!(next.expect("a page").items.iter().map(|row| row.id).collect::<Vec<_>>(), [first]);
         }
-        let page = find(connection, talk.workspace, &looking_for("order"), None, 2).await.expect("a page");
-        let next = find(connection, talk.workspace, &looking_for("order"), page.next.as_ref(), 2).await;
-        assert_eq!(next.expect("a page").items.iter().map(|row| row.id).collect::<Vec<_>>(), [first]);
     }
 
     #[tokio::test]
@@ -264,22 +268,23 @@ mod tests {
         for number in 0..60 {
             talk.says(&format!("hello {number}"));
         }
-        let tables = folded(&talk.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let (rare, common) = (looking_for("refund"), looking_for("hello"));
-        let bounded = |filter: &Filter| Listing { bound: 50, ..filter.listing(talk.workspace, None, 20) };
-        let page: Page<Message> = listing::page(reader.connection(), &bounded(&rare)).await.expect("a page");
-        assert_eq!((page.items.len(), page.examined), (1, None), "the other workspace's messages were not counted");
-        let page: Page<Message> = listing::page(reader.connection(), &bounded(&common)).await.expect("a page");
-        assert_eq!((page.items.len(), page.next.is_some()), (20, true));
-        let both = looking_for("hello 1");
-        let listing = Listing { candidates: Vec::new(), ..bounded(&both) };
-        let page: Page<Message> = listing::page(reader.connection(), &listing).await.expect("a page");
-        assert_eq!(
-            (page.items.len(), page.examined, page.next.is_some()),
-            (10, Some(50), true),
-            "a walk has its bound"
-        );
+        for tables in folded(&talk.given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let (rare, common) = (looking_for("refund"), looking_for("hello"));
+            let bounded = |filter: &Filter| Listing { bound: 50, ..filter.listing(talk.workspace, None, 20) };
+            let page: Page<Message> = listing::page(reader.connection(), &bounded(&rare)).await.expect("a page");
+            assert_eq!((page.items.len(), page.examined), (1, None), "the other workspace's messages were not counted");
+            let page: Page<Message> = listing::page(reader.connection(), &bounded(&common)).await.expect("a page");
+            assert_eq!((page.items.len(), page.next.is_some()), (20, true));
+            let both = looking_for("hello 1");
+            let listing = Listing { candidates: Vec::new(), ..bounded(&both) };
+            let page: Page<Message> = listing::page(reader.connection(), &listing).await.expect("a page");
+            assert_eq!(
+                (page.items.len(), page.examined, page.next.is_some()),
+                (10, Some(50), true),
+                "a walk has its bound"
+            );
+        }
     }
 
     #[tokio::test]
@@ -295,11 +300,12 @@ mod tests {
         };
         inbound.text = Personal::Erased(true);
         talk.given.events.push(std::sync::Arc::new(event));
-        let tables = folded(&talk.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        assert!(texts(reader.connection(), talk.workspace, &looking_for("secret")).await.is_empty());
-        let row = crate::messages::get(reader.connection(), talk.workspace, message).await.expect("a row");
-        assert_eq!(row.map(|row| (row.text, row.search)), Some((None, String::new())));
+        for tables in folded(&talk.given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            assert!(texts(reader.connection(), talk.workspace, &looking_for("secret")).await.is_empty());
+            let row = crate::messages::get(reader.connection(), talk.workspace, message).await.expect("a row");
+            assert_eq!(row.map(|row| (row.text, row.search)), Some((None, String::new())));
+        }
     }
 
     #[tokio::test]
@@ -308,20 +314,22 @@ mod tests {
         for number in 0..5 {
             talk.says(&format!("message {number}"));
         }
-        let tables = folded(&talk.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let hit = find(reader.connection(), talk.workspace, &looking_for("3"), None, 1).await.expect("a page").items;
-        let (before, after) = around(reader.connection(), &hit[0], 2).await.expect("messages");
-        let shown = |rows: Vec<Message>| rows.into_iter().filter_map(|row| row.text).collect::<Vec<_>>();
-        assert_eq!(
-            (shown(before), shown(after)),
-            (vec!["message 1".into(), "message 2".into()], vec!["message 4".into()])
-        );
+        for tables in folded(&talk.given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let hit =
+                find(reader.connection(), talk.workspace, &looking_for("3"), None, 1).await.expect("a page").items;
+            let (before, after) = around(reader.connection(), &hit[0], 2).await.expect("messages");
+            let shown = |rows: Vec<Message>| rows.into_iter().filter_map(|row| row.text).collect::<Vec<_>>();
+            assert_eq!(
+                (shown(before), shown(after)),
+                (vec!["message 1".into(), "message 2".into()], vec!["message 4".into()])
+            );
+        }
     }
 
     #[tokio::test]
     async fn every_search_is_served_by_an_index() {
-        let tables = folded(&Given::default()).await;
+        let tables = empty_on(Database::Sqlite).await;
         let mut reader = tables.read().await.expect("a reader");
         let filter = Filter {
             contact: Some(ContactId(uuid::Uuid::nil())),

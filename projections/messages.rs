@@ -317,46 +317,48 @@ mod tests {
         let talk = talk();
         let mut all = rows::<Message>(&talk.given);
         all.sort_by_key(|row| row.position);
-        let tables = folded(&talk.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let second =
-            get(reader.connection(), talk.workspace, talk.messages[1]).await.expect("a row").expect("a message");
-        assert!(second == all[1], "what is read is what was folded");
-        assert_eq!((second.status, second.delivered_at), (Some(Status::Read), None));
-        assert!(second.sent_at > Some(second.at) && second.read_at > second.sent_at);
-        assert_eq!(second.buttons.0, [Button { id: "yes".to_owned(), title: Some("Yes".to_owned()) }]);
-        let first =
-            get(reader.connection(), talk.workspace, talk.messages[0]).await.expect("a row").expect("a message");
-        assert_eq!((first.direction, first.status, first.position), (Direction::In, None, 5));
-        assert_eq!(first.sender().kind, ActorKind::Local);
+        for tables in folded(&talk.given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let second =
+                get(reader.connection(), talk.workspace, talk.messages[1]).await.expect("a row").expect("a message");
+            assert!(second == all[1], "what is read is what was folded");
+            assert_eq!((second.status, second.delivered_at), (Some(Status::Read), None));
+            assert!(second.sent_at > Some(second.at) && second.read_at > second.sent_at);
+            assert_eq!(second.buttons.0, [Button { id: "yes".to_owned(), title: Some("Yes".to_owned()) }]);
+            let first =
+                get(reader.connection(), talk.workspace, talk.messages[0]).await.expect("a row").expect("a message");
+            assert_eq!((first.direction, first.status, first.position), (Direction::In, None, 5));
+            assert_eq!(first.sender().kind, ActorKind::Local);
+        }
     }
 
     #[tokio::test]
     async fn messages_are_listed_from_every_side() {
         let talk = talk();
-        let tables = folded(&talk.given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let positions = |rows: Vec<Message>| rows.iter().map(|row| row.position).collect::<Vec<_>>();
-        let (workspace, (contact, account)) = (talk.workspace, talk.with);
-        for (filter, limit, wanted) in [
-            (Filter::default(), 10, vec![10, 9, 6, 5]),
-            (Filter::default(), 2, vec![10, 9]),
-            (Filter { before: Some(9), ..Filter::default() }, 10, vec![6, 5]),
-            (Filter { after: Some(6), ..Filter::default() }, 10, vec![10, 9]),
-            (Filter { direction: Some(Direction::In), ..Filter::default() }, 10, vec![9, 5]),
-        ] {
-            assert_eq!(
-                positions(of_contact(connection, workspace, contact, filter, limit).await.expect("rows")),
-                wanted
-            );
+        for tables in folded(&talk.given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let positions = |rows: Vec<Message>| rows.iter().map(|row| row.position).collect::<Vec<_>>();
+            let (workspace, (contact, account)) = (talk.workspace, talk.with);
+            for (filter, limit, wanted) in [
+                (Filter::default(), 10, vec![10, 9, 6, 5]),
+                (Filter::default(), 2, vec![10, 9]),
+                (Filter { before: Some(9), ..Filter::default() }, 10, vec![6, 5]),
+                (Filter { after: Some(6), ..Filter::default() }, 10, vec![10, 9]),
+                (Filter { direction: Some(Direction::In), ..Filter::default() }, 10, vec![9, 5]),
+            ] {
+                assert_eq!(
+                    positions(of_contact(connection, workspace, contact, filter, limit).await.expect("rows")),
+                    wanted
+                );
+            }
+            let last = last_of_conversation(connection, workspace, talk.conversation, 3).await.expect("rows");
+            assert_eq!(positions(last), [10, 9, 6]);
+            let unseen = outbound_after(connection, workspace, contact, account, 0, 10).await.expect("rows");
+            assert_eq!(positions(unseen), [6, 10]);
+            let unseen = outbound_after(connection, workspace, contact, account, 6, 10).await.expect("rows");
+            assert_eq!(positions(unseen), [10]);
         }
-        let last = last_of_conversation(connection, workspace, talk.conversation, 3).await.expect("rows");
-        assert_eq!(positions(last), [10, 9, 6]);
-        let unseen = outbound_after(connection, workspace, contact, account, 0, 10).await.expect("rows");
-        assert_eq!(positions(unseen), [6, 10]);
-        let unseen = outbound_after(connection, workspace, contact, account, 6, 10).await.expect("rows");
-        assert_eq!(positions(unseen), [10]);
     }
 
     #[test]

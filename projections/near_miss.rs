@@ -18,6 +18,23 @@ pub const NEAR_MAX: usize = 5;
 /// How many names are held against a wanted one.
 const NAMES_EXAMINED: u64 = 2_000;
 
+/// How many characters of a folded name stand in an index: PostgreSQL takes no more than 2,700 bytes for all columns of one entry,
+/// and a few signs fold into many letters.
+const INDEXED_CHARS: usize = 510;
+
+/// A name folded, as it is found and sorted.
+pub(crate) fn label(name: &str) -> String {
+    indexable(fold(name))
+}
+
+/// A folded text, cut to what an index takes. Hardly any is that long.
+pub(crate) fn indexable(mut folded: String) -> String {
+    if let Some((end, _)) = folded.char_indices().nth(INDEXED_CHARS) {
+        folded.truncate(end);
+    }
+    folded
+}
+
 /// Something close to what was meant.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Near {
@@ -206,7 +223,7 @@ pub(crate) async fn by_name<T: Named>(
     name: &str,
 ) -> Result<Vec<T>, Error> {
     let sql = Sql::new(format!("select {} from {} v where v.workspace = ", T::columns("v"), T::NAME)).bind(&workspace);
-    sql.push(" and v.folded = ").bind(&fold(name)).push(" order by v.id limit 100").rows(connection).await
+    sql.push(" and v.folded = ").bind(&label(name)).push(" order by v.id limit 100").rows(connection).await
 }
 
 /// Up to 5 rows whose names come close to `name`, the closest first.

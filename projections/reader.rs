@@ -1,14 +1,14 @@
 //! Read tables at one moment: a pooled connection with an open read transaction, so that the rows and the checkpoint agree.
 
 use aggregates::ids::WorkspaceId;
-use sqlx::Transaction;
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::database::{Connection, Database, Error};
+use crate::database::{Connection, Error};
 
-/// A moment of the read tables. Keep it short: while it lives, the file's write-ahead log cannot be shortened.
+/// A moment of the read tables. Keep it short: while it lives, a file's write-ahead log cannot be shortened, and a server cannot clear
+/// away what has changed since.
 pub struct Reader {
-    transaction: Transaction<'static, Database>,
+    transaction: Connection,
 }
 
 impl std::fmt::Debug for Reader {
@@ -18,7 +18,7 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    pub(crate) const fn new(transaction: Transaction<'static, Database>) -> Self {
+    pub(crate) const fn new(transaction: Connection) -> Self {
         Self { transaction }
     }
 

@@ -1,19 +1,12 @@
 //! The rows of one table that a page of events touches: loaded in bulk, changed in memory, written back in bulk.
-//!
-//! Statements have a few fixed sizes, so that each is prepared once and kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{AssertSqlSafe, Executor as _};
-
+use crate::bulk;
 use crate::cell::{Cell, Column};
-use crate::database::{Arguments, Connection, Error};
-use crate::dialect::BULK_PLACEHOLDER;
+use crate::database::{Connection, Error};
 use crate::sql::Sql;
 use crate::table::Table;
-
-/// How many rows one statement takes, from the largest.
-const SIZES: [usize; 4] = [128, 16, 4, 1];
 
 struct Slot<T> {
     row: Option<T>,
@@ -98,22 +91,8 @@ impl<T: Table> Rows<T> {
     pub(crate) async fn load(connection: &mut Connection, keys: BTreeSet<T::Key>) -> Result<Self, Error> {
         let wanted: Vec<T::Key> = keys.into_iter().collect();
         let mut slots = BTreeMap::new();
-        for chunk in chunks(&wanted) {
-            let mut arguments = Arguments::default();
-            for cell in chunk.iter().flat_map(|key| T::key_cells(key)) {
-                cell.bind(&mut arguments)?;
-            }
-            let text = format!(
-                "select {} from {} v where ({}) in (values {})",
-                T::columns("v"),
-                T::NAME,
-                T::KEY.join(", "),
-                tuples(chunk.len(), T::KEY.len()),
-            );
-            for row in connection.fetch_all(sqlx::query_with(AssertSqlSafe(text), arguments)).await? {
-                let row = T::from_row(&row)?;
-                slots.insert(row.key(), Slot { row: Some(row), changed: false });
-            }
+        for row in bulk::load::<T>(connection, &wanted).await? {
+            slots.insert(row.key(), Slot { row: Some(row), changed: false });
         }
         for key in wanted {
             slots.entry(key).or_insert(Slot { row: None, changed: false });
@@ -143,7 +122,7 @@ impl<T: Table> Rows<T> {
     pub(crate) async fn write(mut self, connection: &mut Connection) -> Result<(), Error> {
         // First, so that they meet the rows of before this page: what they took of its own is marked as removed already.
         for sweep in std::mem::take(&mut self.sweeps) {
-            sweep.statement::<T>().raw(connection).await?;
+            sweep.statement::<T>().run(connection).await?;
         }
         let mut upserts: Vec<T> = Vec::new();
         let mut removed: Vec<T::Key> = Vec::new();
@@ -153,73 +132,7 @@ impl<T: Table> Rows<T> {
                 None => removed.push(key),
             }
         }
-        for chunk in chunks(&upserts) {
-            let text = format!(
-                "insert into {} ({}) values {} on conflict ({}) do update set {}",
-                T::NAME,
-                T::COLUMNS.join(", "),
-                tuples(chunk.len(), T::COLUMNS.len()),
-                T::KEY.join(", "),
-                assignments::<T>(),
-            );
-            run(connection, text, chunk.iter().flat_map(T::cells)).await?;
-        }
-        for chunk in chunks(&removed) {
-            let tuples = tuples(chunk.len(), T::KEY.len());
-            let text = format!("delete from {} where ({}) in (values {tuples})", T::NAME, T::KEY.join(", "));
-            run(connection, text, chunk.iter().flat_map(|key| T::key_cells(key))).await?;
-        }
-        Ok(())
-    }
-}
-
-async fn run(connection: &mut Connection, text: String, cells: impl Iterator<Item = Cell>) -> Result<(), Error> {
-    let mut arguments = Arguments::default();
-    for cell in cells {
-        cell.bind(&mut arguments)?;
-    }
-    connection.execute(sqlx::query_with(AssertSqlSafe(text), arguments)).await.map(|_| ())
-}
-
-/// `name = excluded.name` for every column that is not of the key.
-fn assignments<T: Table>() -> String {
-    let rest = &T::COLUMNS[T::KEY.len()..];
-    rest.iter().map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>().join(", ")
-}
-
-/// `(?, ?), (?, ?)`.
-fn tuples(rows: usize, columns: usize) -> String {
-    let tuple = format!("({})", vec![BULK_PLACEHOLDER; columns].join(", "));
-    vec![tuple; rows].join(", ")
-}
-
-/// Cuts `items` into pieces of the fixed sizes.
-fn chunks<I>(items: &[I]) -> impl Iterator<Item = &[I]> {
-    let mut rest = items;
-    std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rest.len())?;
-        let (piece, after) = rest.split_at(size);
-        rest = after;
-        Some(piece)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn items_are_cut_into_the_fixed_sizes_without_loss() {
-        for count in [0, 1, 3, 4, 127, 128, 300] {
-            let items: Vec<usize> = (0..count).collect();
-            let pieces: Vec<&[usize]> = chunks(&items).collect();
-            assert!(pieces.iter().all(|piece| SIZES.contains(&piece.len())));
-            assert_eq!(pieces.concat(), items);
-        }
-    }
-
-    #[test]
-    fn a_bulk_statement_has_one_placeholder_per_value() {
-        assert_eq!(tuples(2, 3), "(?, ?, ?), (?, ?, ?)");
+        bulk::upsert(connection, &upserts).await?;
+        bulk::delete::<T>(connection, &removed).await
     }
 }

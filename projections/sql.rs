@@ -1,16 +1,19 @@
 //! A statement put together from fixed texts and bound values. Values never become part of the text, so nothing that a caller wrote
 //! can change a statement's meaning.
 
-use sqlx::{AssertSqlSafe, Executor as _};
-
 use crate::cell::{Cell, Column};
-use crate::database::{Arguments, Connection, Error, Row};
+use crate::database::{Arguments, Connection, Database, Error, Row};
 use crate::table::Table;
 
 #[derive(Clone, Debug)]
 enum Piece {
     Text(std::borrow::Cow<'static, str>),
     Value(Cell),
+    /// What each database takes in this place.
+    Either {
+        sqlite: Sql,
+        postgres: Sql,
+    },
 }
 
 /// A statement or a part of one.
@@ -23,6 +26,11 @@ impl Sql {
     /// Begins with a text.
     pub fn new(text: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         Self { pieces: vec![Piece::Text(text.into())] }
+    }
+
+    /// A part that differs between the databases.
+    pub fn either(sqlite: Self, postgres: Self) -> Self {
+        Self { pieces: vec![Piece::Either { sqlite, postgres }] }
     }
 
     /// Adds a text of ours; never one of a caller.
@@ -66,28 +74,49 @@ impl Sql {
         self
     }
 
-    fn render(self) -> Result<(String, Arguments), Error> {
-        let mut text = String::new();
-        let mut arguments = Arguments::default();
-        let mut number = 0;
+    fn render(self, database: Database) -> Result<(String, Arguments), Error> {
+        let (mut text, mut arguments) = (String::new(), Arguments::new(database));
+        self.render_into(database, &mut text, &mut arguments, &mut 0)?;
+        Ok((text, arguments))
+    }
+
+    fn render_into(
+        self,
+        database: Database,
+        text: &mut String,
+        arguments: &mut Arguments,
+        number: &mut usize,
+    ) -> Result<(), Error> {
         for piece in self.pieces {
-            match piece {
-                Piece::Text(part) => text.push_str(&part),
-                Piece::Value(value) => {
-                    number += 1;
+            match (piece, database) {
+                (Piece::Text(part), _) => text.push_str(&part),
+                // PostgreSQL wants to know of what type nothing is, and finds out by itself when it stands in the text.
+                (Piece::Value(Cell::Null), _) => text.push_str("null"),
+                (Piece::Value(value), _) => {
+                    *number += 1;
                     text.push('$');
                     text.push_str(&number.to_string());
-                    value.bind(&mut arguments)?;
+                    value.bind(arguments)?;
+                }
+                (Piece::Either { sqlite: part, .. }, Database::Sqlite)
+                | (Piece::Either { postgres: part, .. }, Database::Postgres) => {
+                    part.render_into(database, text, arguments, number)?;
                 }
             }
         }
-        Ok((text, arguments))
+        Ok(())
     }
 
     /// Runs it and gives every row as the driver has it.
     pub async fn raw(self, connection: &mut Connection) -> Result<Vec<Row>, Error> {
-        let (text, arguments) = self.render()?;
-        connection.fetch_all(sqlx::query_with(AssertSqlSafe(text), arguments)).await
+        let (text, arguments) = self.render(connection.database())?;
+        connection.fetch(text, arguments).await
+    }
+
+    /// Runs it for what it changes.
+    pub async fn run(self, connection: &mut Connection) -> Result<(), Error> {
+        let (text, arguments) = self.render(connection.database())?;
+        connection.execute(text, arguments).await
     }
 
     /// Runs it and reads the first columns of every row as those of `T`.
@@ -103,8 +132,11 @@ impl Sql {
     /// How the database would go about it.
     #[cfg(test)]
     pub async fn plan(self, connection: &mut Connection) -> String {
-        let rows = Self::new("explain query plan ").append(self).raw(connection).await.expect("a plan");
-        let steps = rows.iter().map(|row| crate::cell::decode::<String>(row, 3).expect("a step"));
+        // SQLite's steps stand in the last of four columns, PostgreSQL's in the only one.
+        let column = if connection.database() == Database::Sqlite { 3 } else { 0 };
+        let explain = Self::either(Self::new("explain query plan "), Self::new("explain "));
+        let rows = explain.append(self).raw(connection).await.expect("a plan");
+        let steps = rows.iter().map(|row| crate::cell::decode::<String>(row, column).expect("a step"));
         steps.collect::<Vec<_>>().join("\n")
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use aggregates::Recorded;
 use aggregates::metadata::ActorKind;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Kind};
 use crate::database::{Error, Row};
 use crate::rows::Rows;
 
@@ -20,6 +20,8 @@ pub trait Table: Clone + PartialEq + Send + Sync + 'static {
     const KEY: &'static [&'static str];
     /// All columns, the key columns first.
     const COLUMNS: &'static [&'static str];
+    /// What each column of [`Self::COLUMNS`] holds.
+    const KINDS: &'static [Kind];
 
     /// The row's key.
     fn key(&self) -> Self::Key;
@@ -89,6 +91,10 @@ macro_rules! table {
             const NAME: &'static str = $table;
             const KEY: &'static [&'static str] = &[$(stringify!($key)),*];
             const COLUMNS: &'static [&'static str] = &[$(stringify!($key),)* $(stringify!($column),)*];
+            const KINDS: &'static [$crate::cell::Kind] = &[
+                $(<$key_type as $crate::cell::Column>::KIND,)*
+                $(<$column_type as $crate::cell::Column>::KIND,)*
+            ];
 
             fn key(&self) -> Self::Key {
                 ($(self.$key.clone(),)*)

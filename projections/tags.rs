@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aggregates::folding::fold;
 use aggregates::ids::{TagId, WorkspaceId};
 use aggregates::{Event, Recorded, contact, tag};
 
-use crate::near_miss::named;
+use crate::near_miss::{label, named};
 use crate::rows::Rows;
 use crate::table::{Poison, Projection, table};
 
@@ -54,13 +53,13 @@ impl Projection for Tag {
                 workspace: event.workspace,
                 id: key.1,
                 name: name.clone(),
-                folded: fold(name),
+                folded: label(name),
                 contact_count: 0,
                 created_at: event.recorded_at,
             }),
             Event::Tag(tag::Event::TagRenamed { name, .. }) => {
                 let row = rows.get_mut(&key).ok_or(Poison("the tag did not begin"))?;
-                (row.name, row.folded) = (name.clone(), fold(name));
+                (row.name, row.folded) = (name.clone(), label(name));
             }
             Event::Tag(tag::Event::TagDeleted { .. }) => rows.remove(key),
             _ => {}
@@ -117,14 +116,15 @@ mod tests {
         given.tagged(workspace, contact, &[dang]);
         let names: Vec<String> = rows::<Tag>(&given).into_iter().map(|row| row.name).collect();
         assert_eq!(names, ["Gold"]);
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        assert!(by_name(connection, workspace, "VIP").await.expect("a row").is_none());
-        let found = by_name(connection, workspace, "gold").await.expect("a row").expect("a tag");
-        assert_eq!((found.id, found.contact_count), (vip, 1));
-        let by_reference = near_miss::find::<Tag>(connection, workspace, &vip.to_string()).await.expect("a row");
-        assert!(by_reference == Some(found));
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            assert!(by_name(connection, workspace, "VIP").await.expect("a row").is_none());
+            let found = by_name(connection, workspace, "gold").await.expect("a row").expect("a tag");
+            assert_eq!((found.id, found.contact_count), (vip, 1));
+            let by_reference = near_miss::find::<Tag>(connection, workspace, &vip.to_string()).await.expect("a row");
+            assert!(by_reference == Some(found));
+        }
     }
 
     #[tokio::test]
@@ -132,20 +132,21 @@ mod tests {
         let (mut given, workspace, tags) = tagging();
         let elsewhere = given.workspace("Beta");
         given.tag(elsewhere, "VIP");
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let connection = reader.connection();
-        let first = list(connection, workspace, None, 1).await.expect("a page");
-        assert_eq!(first.items[0].id, tags[1], "dang stands before vip");
-        let second = list(connection, workspace, first.next.as_ref(), 1).await.expect("a page");
-        assert_eq!((second.items[0].id, second.next), (tags[0], None));
-        assert_eq!(by_ids(connection, workspace, &tags).await.expect("rows").len(), 2);
-        assert!(by_ids(connection, elsewhere, &tags).await.expect("rows").is_empty());
-        assert!(by_ids(connection, workspace, &[]).await.expect("rows").is_empty());
-        let named = by_name(connection, workspace, "DANG").await.expect("a row").expect("a tag");
-        assert_eq!((named.id, named.contact_count), (tags[1], 0));
-        assert!(by_name(connection, workspace, "gone").await.expect("a row").is_none());
-        let close = near(connection, workspace, "v.i.p.").await.expect("candidates");
-        assert_eq!((close.len(), close[0].name.as_deref()), (1, Some("VIP")));
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let connection = reader.connection();
+            let first = list(connection, workspace, None, 1).await.expect("a page");
+            assert_eq!(first.items[0].id, tags[1], "dang stands before vip");
+            let second = list(connection, workspace, first.next.as_ref(), 1).await.expect("a page");
+            assert_eq!((second.items[0].id, second.next), (tags[0], None));
+            assert_eq!(by_ids(connection, workspace, &tags).await.expect("rows").len(), 2);
+            assert!(by_ids(connection, elsewhere, &tags).await.expect("rows").is_empty());
+            assert!(by_ids(connection, workspace, &[]).await.expect("rows").is_empty());
+            let named = by_name(connection, workspace, "DANG").await.expect("a row").expect("a tag");
+            assert_eq!((named.id, named.contact_count), (tags[1], 0));
+            assert!(by_name(connection, workspace, "gone").await.expect("a row").is_none());
+            let close = near(connection, workspace, "v.i.p.").await.expect("candidates");
+            assert_eq!((close.len(), close[0].name.as_deref()), (1, Some("VIP")));
+        }
     }
 }

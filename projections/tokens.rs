@@ -98,14 +98,15 @@ mod tests {
         let id = given.token(workspace, "assistant");
         given.record(workspace, id, token::Event::TokenRevoked {});
         assert!(rows::<Token>(&given)[0].revoked_at.is_some());
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let listed = list(reader.connection(), workspace, 10).await.expect("a list");
-        let row = get(reader.connection(), workspace, id).await.expect("a row").expect("a token");
-        assert_eq!((listed, row.permission), (vec![row.clone()], Permission::ReadOnly));
-        assert_eq!(row.scopes, Json(vec![Scope::ContactsRead]));
-        let dump = format!("{:?}", tables.dump().await.expect("a dump"));
-        assert!(!dump.contains(&"ab".repeat(32)), "the digest is in no table");
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let listed = list(reader.connection(), workspace, 10).await.expect("a list");
+            let row = get(reader.connection(), workspace, id).await.expect("a row").expect("a token");
+            assert_eq!((listed, row.permission), (vec![row.clone()], Permission::ReadOnly));
+            assert_eq!(row.scopes, Json(vec![Scope::ContactsRead]));
+            let dump = format!("{:?}", tables.dump().await.expect("a dump"));
+            assert!(!dump.contains(&"ab".repeat(32)), "the digest is in no table");
+        }
     }
 
     #[test]

@@ -73,13 +73,14 @@ mod tests {
         let mut given = Given::default();
         let first = given.workspace("Acme");
         let second = given.workspace("Beta");
-        let tables = folded(&given).await;
-        let mut reader = tables.read().await.expect("a reader");
-        let names: Vec<String> =
-            list(reader.connection(), 10).await.expect("a list").into_iter().map(|row| row.name).collect();
-        assert_eq!(names, ["Acme", "Beta"]);
-        let row = get(reader.connection(), second).await.expect("a row").expect("a workspace");
-        assert_eq!((row.timezone.as_str(), row.language.as_str()), ("UTC", "en"));
-        assert_eq!(reader.position(first).await.expect("a position"), 1);
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let names: Vec<String> =
+                list(reader.connection(), 10).await.expect("a list").into_iter().map(|row| row.name).collect();
+            assert_eq!(names, ["Acme", "Beta"]);
+            let row = get(reader.connection(), second).await.expect("a row").expect("a workspace");
+            assert_eq!((row.timezone.as_str(), row.language.as_str()), ("UTC", "en"));
+            assert_eq!(reader.position(first).await.expect("a position"), 1);
+        }
     }
 }

@@ -104,7 +104,7 @@ impl App {
     async fn check_target(&self, replay: &Replay) -> Result<(), Problem> {
         let refused = |message: &str| Problem::new(Code::Conflict, message).field("to");
         let folder = |path: &Path| path.parent().and_then(|parent| parent.canonicalize().ok());
-        if folder(&replay.file).is_some_and(|target| Some(target) == folder(self.projector.tables().path())) {
+        if folder(&replay.file).is_some_and(|target| self.projector.tables().path().and_then(folder) == Some(target)) {
             return Err(refused("the data folder is for the program's own files").hint("name a file elsewhere"));
         }
         if replay.file.symlink_metadata().is_err() {
