@@ -7,6 +7,7 @@ use chatbotx::problem::Code;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
+use crate::database;
 use crate::fixture::{Program, call_with, neighbour, same_tables, says};
 
 /// A little of everything that the operations can do.
@@ -105,31 +106,18 @@ async fn dropped_read_tables_come_back_by_themselves() {
     let program = Program::start().await;
     busy(&program).await;
     let live = program.tables().await;
-    let Program { folder, clock, app, caller, reactions } = program;
-    app.close().await;
-    drop((app, reactions));
-    for entry in std::fs::read_dir(folder.path()).expect("readable") {
-        let path = entry.expect("readable").path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("views")) {
-            std::fs::remove_file(path).expect("removed");
-        }
-    }
-    let options = chatbotx::app::OpenOptions::in_folder(folder.path());
-    let app = chatbotx::app::App::open(&options).await.expect("opened");
-    let reactions = chatbotx::reactions::Reactions::new(&app);
-    let program = Program { folder, clock, app, caller, reactions };
-    same_tables(&program.tables().await, &live);
+    program.app.close().await;
+    database::drop_read_tables(program.folder.path()).await;
+    same_tables(&program.restart().await.tables().await, &live);
 }
 
 #[tokio::test]
 async fn no_personal_text_stands_in_clear_in_the_log() {
     let program = Program::start().await;
     busy(&program).await;
-    let folder = program.folder.path().to_owned();
     program.app.close().await;
     let mut seen_tag = false;
-    for name in ["events.db", "events.db-wal"] {
-        let Ok(bytes) = std::fs::read(folder.join(name)) else { continue };
+    for (name, bytes) in database::stored(program.folder.path()).await {
         let holds = |marker: &str| bytes.windows(marker.len()).any(|window| window == marker.as_bytes());
         for marker in ["Marker", "Zoë", "Secretname", "zoe0@", "+49170", "1990-05-17", "visitor_"] {
             assert!(!holds(marker), "{marker} stands in {name}");
@@ -284,11 +272,11 @@ async fn the_log_shows_when_a_token_ends_and_nothing_that_would_open_with_it() {
 #[tokio::test]
 async fn a_log_is_opened_under_its_own_master_key_only() {
     let program = Program::start().await;
-    let Program { folder, app, .. } = program;
-    app.close().await;
+    let folder = &program.folder;
+    program.app.close().await;
     let key = folder.path().join("master.key");
     let own = std::fs::read(&key).expect("a key");
-    let options = chatbotx::app::OpenOptions::in_folder(folder.path());
+    let options = database::options(folder.path()).await;
     let refusal = async || chatbotx::app::App::open(&options).await.err().map(|problem| problem.message);
     std::fs::remove_file(&key).expect("removed");
     assert!(refusal().await.is_some_and(|message| message.contains("master.key")));

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use aggregates::ids::WorkspaceId;
-use chatbotx::app::{App, Caller, OpenOptions};
+use chatbotx::app::{App, Caller};
 use chatbotx::channels::webchat::{Account, InboundText, Received, Session, new_visitor, receive};
 use chatbotx::clock::ManualClock;
 use chatbotx::operations::{CallOptions, registry};
 use chatbotx::problem::Problem;
 use chatbotx::reactions::Reactions;
 use serde_json::{Map, Value};
+
+use crate::database;
 
 /// 2026-01-01T00:00:00Z, in microseconds.
 pub const NEW_YEAR: i64 = 1_767_225_600_000_000;
@@ -30,18 +32,16 @@ impl Program {
         let clock = Arc::new(ManualClock::at(NEW_YEAR));
         let app = open(&folder, &clock).await;
         let workspace = app.create_workspace("Bakery").await.expect("a workspace");
-        let reactions = Reactions::new(&app);
+        let reactions = reacting(&app);
         Self { folder, clock, app, caller: Caller::local(workspace), reactions }
     }
 
     /// As if the process had been killed and started again.
-    pub async fn restart(self) -> Self {
-        let Self { folder, clock, app, caller, reactions } = self;
-        app.close().await;
-        drop((app, reactions));
-        let app = open(&folder, &clock).await;
-        let reactions = Reactions::new(&app);
-        Self { folder, clock, app, caller, reactions }
+    pub async fn restart(mut self) -> Self {
+        self.app.close().await;
+        self.app = open(&self.folder, &self.clock).await;
+        self.reactions = reacting(&self.app);
+        self
     }
 
     /// Calls an operation as the workspace's owner.
@@ -104,8 +104,21 @@ impl Program {
     }
 }
 
+/// Programs die often here, and nobody wants to wait for their leases.
+fn reacting(app: &Arc<App>) -> Arc<Reactions> {
+    Reactions::with_lease(app, std::time::Duration::from_millis(300))
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Its tasks end: they would go on asking for a database that is gone.
+        self.app.stopping().cancel();
+        database::remove(self.folder.path());
+    }
+}
+
 async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<App> {
-    let options = OpenOptions::in_folder(folder.path());
+    let options = database::options(folder.path()).await;
     let clock = Arc::<ManualClock>::clone(clock);
     App::open_with_clock(&options, clock).await.expect("opened")
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod consent;
 mod contacts;
 mod conversations;
+mod database;
 mod demo;
 mod doctor;
 mod durability;

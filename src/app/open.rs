@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::projector::Projector;
+use super::tables_place::TablesPlace;
 use super::{App, authentication, follow_topics, state_cache};
 use crate::clock::{Clock, SystemClock};
 use crate::event_log::EventLog;
@@ -97,9 +98,14 @@ impl App {
         };
         make_private(&options.data).map_err(|error| failed("the data folder", &error))?;
         let log = Arc::new(open_log(options, &clock).await?);
-        let projector = Projector::open(Arc::clone(&log), &options.data)
-            .await
-            .map_err(|error| failed("the read tables", &error))?;
+        let place = match options.log_place()? {
+            LogPlace::File(_) => TablesPlace::Folder(options.data.clone()),
+            LogPlace::Server(url) => {
+                TablesPlace::on_server(&url).map_err(|error| failed("the database URL", &error))?
+            }
+        };
+        let projector =
+            Projector::open(Arc::clone(&log), place).await.map_err(|error| failed("the read tables", &error))?;
         let stop = CancellationToken::new();
         let app = Arc::new(Self {
             follows: follow_topics::Follows::new(Arc::clone(&log), stop.clone()),

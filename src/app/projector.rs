@@ -1,9 +1,8 @@
 //! Keeps the read tables current: follows the log, folds pages of events, and builds the tables anew when that is asked or needed.
 //!
-//! The file of the tables is one generation of several: `views.db` is a link to it, so that it can be swapped while reads go on.
+//! On a server every process may fold; the checkpoint's row keeps two from folding the same page.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +12,8 @@ use arc_swap::ArcSwap;
 use projections::{Checkpoint, FoldError, OpenError, ReadTables};
 use tokio::sync::watch;
 
-use super::administration::{OnProgress, unheard};
+use super::administration::unheard;
+use super::tables_place::TablesPlace;
 use crate::event_log::EventLog;
 use crate::event_log::append::{LogEntry, LogError};
 
@@ -29,19 +29,23 @@ pub(super) struct Standstill {
     since: tokio::time::Instant,
 }
 
+/// How long the process that has committed gets to fold it before another one does.
+const COURTESY: Duration = Duration::from_millis(30);
+/// How long a process waits before it looks again whether another one has folded a page.
+const LOOK_AGAIN: Duration = Duration::from_millis(3);
 /// Follows the log for the read tables.
 pub(super) struct Projector {
-    log: Arc<EventLog>,
-    folder: PathBuf,
-    tables: ArcSwap<ReadTables>,
-    positions: Mutex<BTreeMap<WorkspaceId, u64>>,
-    standstills: Mutex<BTreeMap<WorkspaceId, Standstill>>,
-    folded: watch::Sender<u64>,
+    pub(super) log: Arc<EventLog>,
+    pub(super) place: TablesPlace,
+    pub(super) tables: ArcSwap<ReadTables>,
+    pub(super) positions: Mutex<BTreeMap<WorkspaceId, u64>>,
+    pub(super) standstills: Mutex<BTreeMap<WorkspaceId, Standstill>>,
+    pub(super) folded: watch::Sender<u64>,
     /// Held while a page is folded, and while the tables are swapped.
-    folding: tokio::sync::Mutex<()>,
-    rebuilding: tokio::sync::Mutex<()>,
+    pub(super) folding: tokio::sync::Mutex<()>,
+    pub(super) rebuilding: tokio::sync::Mutex<()>,
     /// Set when the log holds what this binary does not know: a newer one writes to it.
-    outdated: watch::Sender<bool>,
+    pub(super) outdated: watch::Sender<bool>,
 }
 
 /// Why the tables could not be built or read.
@@ -57,58 +61,21 @@ pub(super) enum ProjectorError {
     Database(#[from] projections::database::Error),
     #[error("a file of the read tables failed: {0}")]
     File(#[from] std::io::Error),
+    #[error("another process is rebuilding the read tables at this moment")]
+    Rebuilding,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn link(folder: &Path) -> PathBuf {
-    folder.join("views.db")
-}
-
-/// The file that the link names, or the first one of all.
-fn current_file(folder: &Path) -> PathBuf {
-    std::fs::read_link(link(folder)).map_or_else(|_| folder.join("views-1.db"), |target| folder.join(target))
-}
-
-/// Lets the link name `file`, at once or not at all.
-fn point_link(folder: &Path, file: &Path) -> std::io::Result<()> {
-    let name = file.file_name().ok_or_else(|| std::io::Error::other("a file without a name"))?;
-    let beside = folder.join("views.db.new");
-    if beside.symlink_metadata().is_ok() {
-        std::fs::remove_file(&beside)?;
-    }
-    std::os::unix::fs::symlink(name, &beside)?;
-    std::fs::rename(&beside, link(folder))
-}
-
-/// Removes a generation with what SQLite keeps beside it.
-pub(super) fn remove_file(file: &Path) {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = file.as_os_str().to_owned();
-        name.push(suffix);
-        // What is not there, or cannot be removed, only takes room.
-        let _kept = std::fs::remove_file(name);
-    }
 }
 
 impl Projector {
     /// Opens the tables. What is of another version, of another log or unreadable is built anew.
-    pub(super) async fn open(log: Arc<EventLog>, folder: &Path) -> Result<Arc<Self>, ProjectorError> {
-        let file = current_file(folder);
-        let tables = match ReadTables::open(&file).await {
-            Ok(tables) => tables,
-            Err(error) => {
-                tracing::warn!(%error, "the read tables cannot be used as they are and are built anew");
-                remove_file(&file);
-                ReadTables::open(&file).await?
-            }
-        };
-        point_link(folder, &file)?;
+    pub(super) async fn open(log: Arc<EventLog>, place: TablesPlace) -> Result<Arc<Self>, ProjectorError> {
+        let tables = place.open().await?;
         let projector = Arc::new(Self {
             log,
-            folder: folder.to_owned(),
+            place,
             tables: ArcSwap::from_pointee(tables),
             positions: Mutex::default(),
             standstills: Mutex::default(),
@@ -121,10 +88,40 @@ impl Projector {
             tracing::warn!("the read tables belong to another log and are built anew");
             projector.rebuild(&unheard()).await?;
         }
-        for checkpoint in projector.tables().checkpoints().await? {
-            projector.advance(checkpoint.workspace, checkpoint.position);
-        }
+        projector.look().await?;
         Ok(projector)
+    }
+
+    /// Takes the positions from the tables.
+    pub(super) async fn look(&self) -> Result<(), ProjectorError> {
+        let checkpoints = self.tables().checkpoints().await?;
+        *lock(&self.positions) =
+            checkpoints.into_iter().map(|checkpoint| (checkpoint.workspace, checkpoint.position)).collect();
+        Ok(())
+    }
+
+    /// Whether the tables of a workspace have reached `position`. Where other processes fold, too, the tables themselves are asked.
+    pub(super) async fn has_reached(&self, workspace: WorkspaceId, position: u64) -> bool {
+        if self.position(workspace) >= position {
+            return true;
+        }
+        if !self.log.store().is_shared() {
+            return false;
+        }
+        if let Ok(checkpoint) = self.tables().checkpoint(workspace).await {
+            self.advance(workspace, checkpoint.position);
+        }
+        self.position(workspace) >= position
+    }
+
+    /// Waits until somebody has folded; a short time only where another process may be the one.
+    pub(super) async fn wait(&self, folded: &mut watch::Receiver<u64>) {
+        if self.log.store().is_shared() {
+            let _folded_or_not = tokio::time::timeout(LOOK_AGAIN, folded.changed()).await;
+        } else {
+            // The sender lives as long as the projector.
+            let _folded = folded.changed().await;
+        }
     }
 
     async fn belongs_to_another_log(&self) -> Result<bool, ProjectorError> {
@@ -170,7 +167,9 @@ impl Projector {
     }
 
     fn advance(&self, workspace: WorkspaceId, position: u64) {
-        lock(&self.positions).insert(workspace, position);
+        let mut positions = lock(&self.positions);
+        let known = positions.entry(workspace).or_default();
+        *known = position.max(*known);
     }
 
     /// Follows the log until `stop`.
@@ -183,17 +182,33 @@ impl Projector {
                 BTreeSet::new()
             }
         };
+        let mut elsewhere: BTreeSet<WorkspaceId> = BTreeSet::new();
+        let mut courtesy = tokio::time::Instant::now();
         loop {
             commits.borrow_and_update();
             behind.extend(self.log.stream().take_unprojected());
+            let news = self.log.stream().take_unprojected_elsewhere();
+            if elsewhere.is_empty() && !news.is_empty() {
+                courtesy = tokio::time::Instant::now() + COURTESY;
+            }
+            elsewhere.extend(news);
+            if tokio::time::Instant::now() >= courtesy {
+                for workspace in std::mem::take(&mut elsewhere) {
+                    let committed = self.log.stream().last_position(workspace).unwrap_or_default();
+                    if !self.has_reached(workspace, committed).await {
+                        behind.insert(workspace);
+                    }
+                }
+            }
             behind = self.fold_once(behind).await;
             let waits = behind.is_empty() || behind.iter().all(|workspace| self.is_paused(*workspace));
-            if !waits {
+            if !waits && !stop.is_cancelled() {
                 continue;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = commits.changed() => {}
+                () = tokio::time::sleep_until(courtesy), if !elsewhere.is_empty() => {}
                 () = tokio::time::sleep(PAUSE), if !behind.is_empty() => {}
             }
         }
@@ -217,7 +232,10 @@ impl Projector {
             let limit = PAGE - page.len();
             match self.log.entries_after(workspace, self.position(workspace), limit).await {
                 Ok(entries) => {
-                    if entries.len() == limit {
+                    let last = entries.last().map_or(0, |entry| entry.recorded.position);
+                    if entries.len() == limit
+                        || self.log.stream().last_position(workspace).is_some_and(|end| end > last)
+                    {
                         left.insert(workspace);
                     }
                     reached.extend(reached_by(workspace, &entries));
@@ -240,7 +258,22 @@ impl Projector {
 
     /// Folds a page; gives the workspaces that have to be tried again.
     async fn fold_page(&self, page: &[Arc<Recorded>], reached: &[Checkpoint]) -> Vec<WorkspaceId> {
-        match self.tables().fold(page, reached).await {
+        match self.tables().fold_unless_busy(page, reached).await {
+            Err(FoldError::Busy) => {
+                // Another process is at it: what it leaves is taken up when it is done.
+                tokio::time::sleep(LOOK_AGAIN).await;
+                for checkpoint in reached {
+                    self.has_reached(checkpoint.workspace, checkpoint.position).await;
+                }
+                reached.iter().map(|checkpoint| checkpoint.workspace).collect()
+            }
+            Err(FoldError::Gap { workspace, expected, .. }) if self.position(workspace) + 1 != expected => {
+                // Another process has put tables that it built anew in the place of those that were known here.
+                if let Err(error) = self.look().await {
+                    self.stand_still(workspace, &error);
+                }
+                reached.iter().map(|checkpoint| checkpoint.workspace).collect()
+            }
             Ok(()) => {
                 for checkpoint in reached {
                     self.advance(checkpoint.workspace, checkpoint.position);
@@ -267,92 +300,11 @@ impl Projector {
         let still = Standstill { reason: error.to_string(), since: tokio::time::Instant::now() };
         lock(&self.standstills).insert(workspace, still);
     }
-
-    /// Builds the tables anew in a file of their own and swaps them when they have caught up; gives the number of events read. Reads
-    /// go on from the old tables until then.
-    pub(super) async fn rebuild(&self, progress: &OnProgress) -> Result<u64, ProjectorError> {
-        let _rebuilding = self.rebuilding.lock().await;
-        let old = self.tables();
-        let file = next_file(old.path());
-        remove_file(&file);
-        let new = ReadTables::create_without_indexes(&file).await?;
-        match self.fill(&new, progress).await {
-            Ok(events) => {
-                let _folding = self.folding.lock().await;
-                let mut positions = BTreeMap::new();
-                let mut late = 0;
-                for workspace in self.log.store().workspaces().await? {
-                    late += self.catch_up(&new, workspace, 0, 0, &unheard()).await?;
-                    positions.insert(workspace, new.checkpoint(workspace).await?.position);
-                }
-                point_link(&self.folder, &file)?;
-                self.tables.store(Arc::new(new));
-                *lock(&self.positions) = positions;
-                lock(&self.standstills).clear();
-                self.folded.send_modify(|number| *number += 1);
-                drop(_folding);
-                old.close().await;
-                remove_file(old.path());
-                Ok(events + late)
-            }
-            Err(error) => {
-                new.close().await;
-                remove_file(&file);
-                Err(error)
-            }
-        }
-    }
-
-    async fn fill(&self, new: &ReadTables, progress: &OnProgress) -> Result<u64, ProjectorError> {
-        let workspaces = self.log.store().workspaces().await?;
-        let mut total = 0;
-        for workspace in &workspaces {
-            total += self.log.head(*workspace).await?;
-        }
-        let mut done = 0;
-        for workspace in workspaces {
-            let before = done;
-            done += self.catch_up(new, workspace, before, total, progress).await?;
-        }
-        new.build_indexes().await?;
-        Ok(done)
-    }
-
-    /// Folds what `tables` lack of a workspace; gives how many events that were. `before` of `total` events were folded before.
-    async fn catch_up(
-        &self,
-        tables: &ReadTables,
-        workspace: WorkspaceId,
-        before: u64,
-        total: u64,
-        progress: &OnProgress,
-    ) -> Result<u64, ProjectorError> {
-        let mut position = tables.checkpoint(workspace).await?.position;
-        let mut done = 0;
-        loop {
-            let entries = self.log.entries_after(workspace, position, PAGE).await?;
-            let Some(checkpoint) = reached_by(workspace, &entries) else { return Ok(done) };
-            let page: Vec<Arc<Recorded>> = entries.into_iter().map(|entry| entry.recorded).collect();
-            tables.fold(&page, &[checkpoint]).await?;
-            position = checkpoint.position;
-            done += page.len() as u64;
-            progress(before + done, total.max(before + done));
-        }
-    }
 }
 
 pub(super) fn reached_by(workspace: WorkspaceId, entries: &[LogEntry]) -> Option<Checkpoint> {
     let last = entries.last()?;
     Some(Checkpoint { workspace, position: last.recorded.position, leaf_hash: last.leaf_hash })
-}
-
-/// The next generation's file, beside the one at hand.
-fn next_file(file: &Path) -> PathBuf {
-    let number = file
-        .file_stem()
-        .and_then(|stem| stem.to_str()?.strip_prefix("views-")?.parse::<u64>().ok())
-        .unwrap_or_default();
-    file.with_file_name(format!("views-{}.db", number + 1))
 }
 
 impl Standstill {

@@ -59,8 +59,8 @@ impl App {
     pub async fn tables_reach(&self, workspace: WorkspaceId, position: u64) -> bool {
         let mut folded = self.projector.folded();
         let deadline = Instant::now() + PATIENCE;
-        while self.projector.position(workspace) < position {
-            if tokio::time::timeout_at(deadline, folded.changed()).await.is_err() {
+        while !self.projector.has_reached(workspace, position).await {
+            if tokio::time::timeout_at(deadline, self.projector.wait(&mut folded)).await.is_err() {
                 return false;
             }
         }

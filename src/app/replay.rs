@@ -10,7 +10,8 @@ use projections::ReadTables;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::projector::{PAGE, ProjectorError, reached_by, remove_file};
+use super::projector::{PAGE, ProjectorError, reached_by};
+use super::tables_place::remove_file;
 use super::{App, Moment, OnProgress};
 use crate::problem::{Code, Problem};
 
@@ -104,7 +105,8 @@ impl App {
     async fn check_target(&self, replay: &Replay) -> Result<(), Problem> {
         let refused = |message: &str| Problem::new(Code::Conflict, message).field("to");
         let folder = |path: &Path| path.parent().and_then(|parent| parent.canonicalize().ok());
-        if folder(&replay.file).is_some_and(|target| self.projector.tables().path().and_then(folder) == Some(target)) {
+        if folder(&replay.file).is_some_and(|target| self.options.data.canonicalize().is_ok_and(|data| data == target))
+        {
             return Err(refused("the data folder is for the program's own files").hint("name a file elsewhere"));
         }
         if replay.file.symlink_metadata().is_err() {

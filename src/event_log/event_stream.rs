@@ -20,8 +20,10 @@ const KEPT_IN_ALL: usize = 65_536;
 struct Kept {
     rings: HashMap<WorkspaceId, VecDeque<LogEntry>>,
     total: usize,
-    /// Workspaces that were written to since the projector last asked.
+    /// Workspaces that this process has written to since the projector last asked.
     unprojected: BTreeSet<WorkspaceId>,
+    /// Those that other processes have written to: their projectors are at it already.
+    unprojected_elsewhere: BTreeSet<WorkspaceId>,
     /// Workspaces that were written to since the reactions last asked.
     unreacted: BTreeSet<WorkspaceId>,
     /// How far the workspaces have come, as far as this process has heard.
@@ -68,6 +70,7 @@ impl EventStream {
             if !kept.reach(workspace, position) {
                 return;
             }
+            kept.unprojected_elsewhere.insert(workspace);
             kept.tell_head(workspace);
         }
         self.commits.send_modify(|number| *number += 1);
@@ -118,7 +121,13 @@ impl EventStream {
         std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner).unreacted)
     }
 
-    /// The workspaces that were written to since this was last asked, for the projector.
+    /// The workspaces that other processes have written to since this was last asked, for the projector.
+    #[must_use]
+    pub fn take_unprojected_elsewhere(&self) -> BTreeSet<WorkspaceId> {
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner).unprojected_elsewhere)
+    }
+
+    /// The workspaces that this process has written to since this was last asked, for the projector.
     #[must_use]
     pub fn take_unprojected(&self) -> BTreeSet<WorkspaceId> {
         std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner).unprojected)
@@ -142,7 +151,6 @@ impl Kept {
             return false;
         }
         *reached = position;
-        self.unprojected.insert(workspace);
         self.unreacted.insert(workspace);
         true
     }
@@ -151,6 +159,7 @@ impl Kept {
         let workspace = entry.recorded.workspace;
         // Another process may have written behind it already; who waits for that was told.
         self.reach(workspace, entry.recorded.position);
+        self.unprojected.insert(workspace);
         let ring = self.rings.entry(workspace).or_default();
         // Between two commits of this process there may be some of others: the ring starts anew.
         if ring.back().is_some_and(|last| last.recorded.position + 1 != entry.recorded.position) {

@@ -8,6 +8,7 @@ mod appender;
 pub mod batch;
 #[cfg(test)]
 mod contract_tests;
+mod decoding;
 pub mod event_stream;
 mod inspection;
 pub mod merkle;
@@ -22,10 +23,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use aggregates::Event;
 use aggregates::claim::Claim;
 use aggregates::ids::WorkspaceId;
 use aggregates::metadata::Metadata;
-use aggregates::{Event, Recorded};
 use quick_cache::sync::Cache;
 use serde_json::Value;
 use uuid::Uuid;
@@ -33,10 +34,11 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use append::{AppendUnit, LogEntry, LogError, NewEvent, StoredEvent, WrappedKey};
 use appender::{AppendAnswer, Appender};
+use decoding::decode_one;
 use event_stream::EventStream;
 pub use inspection::{Inspection, Tables};
 use postgres::PostgresLog;
-pub use postgres::inspect_server;
+pub use postgres::{inspect_server, keeps_statements};
 use sealing::{Context, MasterKey, SubjectKey};
 use sqlite::SqliteLog;
 pub use sqlite::inspect;
@@ -378,26 +380,4 @@ impl EventLog {
         }
         Ok(Some((snapshot.sequence, state)))
     }
-}
-
-fn decode_one(stored: StoredEvent, keys: &Keys) -> Result<LogEntry, LogError> {
-    let StoredEvent { workspace, placed, stream_type, stream_id, id, name, version, subject, payload, metadata } =
-        stored;
-    let at = |what: &str| LogError::Damaged(format!("position {} has {what}", placed.position));
-    let mut document: Value = serde_json::from_slice(&payload).map_err(|_| at("a payload that is not JSON"))?;
-    let key = subject.and_then(|subject| keys.get(&subject));
-    let context = Context { workspace, stream: stream_id, document: id.0, name: &name };
-    sealing::unseal(&mut document, key.map(AsRef::as_ref), context)
-        .map_err(|_| at("a sealed value that does not open"))?;
-    let recorded = Recorded {
-        workspace,
-        position: placed.position,
-        sequence: placed.sequence,
-        id,
-        stream_id,
-        recorded_at: placed.recorded_at,
-        metadata: serde_json::from_slice(&metadata).map_err(|_| at("metadata that cannot be read"))?,
-        event: Event::from_json(stream_type, &name, version, document)?,
-    };
-    Ok(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash })
 }

@@ -28,8 +28,6 @@ const TIME_PER_CHECKPOINT: Duration = Duration::from_secs(1);
 const WORKSPACES_AT_ONCE: usize = 8;
 /// How long a process reacts in a workspace without renewing its lease: so long others wait when it dies.
 const LEASE: Duration = Duration::from_secs(6);
-/// How often leases are renewed, and those of others tried for.
-const RENEW: Duration = Duration::from_secs(2);
 /// How often the clock is compared with what is due: it may have been turned.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a workspace whose reaction failed is left alone before it is tried again.
@@ -55,33 +53,30 @@ pub struct Reactions {
     /// Under which lease each place was taken.
     places: Mutex<BTreeMap<WorkspaceId, (Lease, Arc<Mutex<Place>>)>>,
     leases: Mutex<Leases>,
+    /// How long leases are taken for. They are renewed, and those of others tried for, three times as often.
+    lease: Duration,
 }
 
 /// The leases that this process holds.
 #[derive(Default)]
 struct Leases {
     held: BTreeMap<WorkspaceId, Lease>,
-    /// When they were asked for last. They end [`LEASE`] after that, unless they are renewed.
+    /// When they were asked for last.
     asked: Option<Instant>,
-}
-
-impl Leases {
-    fn of(&self, workspace: WorkspaceId) -> Option<Lease> {
-        let fresh = self.asked.is_some_and(|asked| asked.elapsed() < LEASE);
-        self.held.get(&workspace).filter(|_| fresh).copied()
-    }
 }
 
 impl Reactions {
     /// The reactions over `app`; nothing happens before [`Self::run`] or [`Self::settle`].
     #[must_use]
     pub fn new(app: &Arc<App>) -> Arc<Self> {
-        Arc::new(Self {
-            app: Arc::clone(app),
-            documents: Arc::default(),
-            places: Mutex::default(),
-            leases: Mutex::default(),
-        })
+        Self::with_lease(app, LEASE)
+    }
+
+    /// The same with leases of another length: so long others wait when this process dies.
+    #[must_use]
+    pub fn with_lease(app: &Arc<App>, lease: Duration) -> Arc<Self> {
+        let (app, documents) = (Arc::clone(app), Arc::default());
+        Arc::new(Self { app, documents, places: Mutex::default(), leases: Mutex::default(), lease })
     }
 
     /// Reacts until the program ends.
@@ -115,12 +110,12 @@ impl Reactions {
     async fn renew_leases(&self) -> Result<Vec<WorkspaceId>, LogError> {
         let mut leases = self.leases.lock().await;
         let now = Instant::now();
-        if leases.asked.is_some_and(|asked| now < asked + RENEW) {
+        if leases.asked.is_some_and(|asked| now < asked + self.lease / 3) {
             return Ok(Vec::new());
         }
         let store = self.app.log().store();
         let workspaces = store.workspaces().await?;
-        let held = store.hold_leases(FLOW_RUNS, &workspaces, LEASE).await?;
+        let held = store.hold_leases(FLOW_RUNS, &workspaces, self.lease).await?;
         let held: BTreeMap<WorkspaceId, Lease> = held.into_iter().map(|lease| (lease.workspace, lease)).collect();
         let taken = held.iter().filter(|(id, lease)| leases.held.get(id) != Some(lease)).map(|(id, _)| *id).collect();
         // The time runs from before the question, so that it is never taken for longer than the database gave it.
@@ -133,14 +128,14 @@ impl Reactions {
     /// The lease of a workspace; tried for at once when the workspace is new.
     async fn lease(&self, workspace: WorkspaceId) -> Result<Option<Lease>, LogError> {
         let mut leases = self.leases.lock().await;
-        if let Some(lease) = leases.of(workspace) {
-            return Ok(Some(lease));
-        }
-        if leases.asked.is_none_or(|asked| asked.elapsed() >= LEASE) {
+        if leases.asked.is_none_or(|asked| asked.elapsed() >= self.lease) {
             // All have to be asked for again, not this one only.
             return Ok(None);
         }
-        let held = self.app.log().store().hold_leases(FLOW_RUNS, &[workspace], LEASE).await?;
+        if let Some(lease) = leases.held.get(&workspace) {
+            return Ok(Some(*lease));
+        }
+        let held = self.app.log().store().hold_leases(FLOW_RUNS, &[workspace], self.lease).await?;
         leases.held.extend(held.iter().map(|lease| (lease.workspace, *lease)));
         Ok(held.first().copied())
     }
@@ -180,7 +175,7 @@ impl Reactions {
             self.renew_leases().await?;
             let workspaces: BTreeSet<WorkspaceId> = self.app.log().store().workspaces().await?.into_iter().collect();
             for workspace in &workspaces {
-                let Some(place) = self.place(*workspace).await? else { continue };
+                let place = self.awaited_place(*workspace).await?;
                 self.react(*workspace, &mut *place.lock().await).await?;
                 let head = self.app.head(*workspace).await?;
                 if !self.app.tables_reach(*workspace, head).await {
@@ -191,6 +186,19 @@ impl Reactions {
                 self.keep_checkpoints().await;
                 return Ok(());
             }
+        }
+    }
+
+    /// The place of a workspace; waits for the lease of a process that has died.
+    async fn awaited_place(&self, workspace: WorkspaceId) -> Result<Arc<Mutex<Place>>, Problem> {
+        let deadline = Instant::now() + 2 * self.lease;
+        loop {
+            match self.place(workspace).await? {
+                Some(place) => return Ok(place),
+                None if Instant::now() < deadline => tokio::time::sleep(self.lease / 20).await,
+                None => return Err(Problem::new(Code::Unavailable, "another process reacts in this workspace")),
+            }
+            self.renew_leases().await?;
         }
     }
 

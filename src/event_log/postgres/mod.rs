@@ -59,6 +59,14 @@ pub struct PostgresLog {
     others: Arc<Others>,
 }
 
+/// Whether statements are kept prepared in the connections to a URL: not where `statement-cache-capacity=0` says so, as it must behind
+/// a pooler in transaction mode that does not keep the names of statements apart.
+#[must_use]
+pub fn keeps_statements(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    !query.split('&').any(|option| option == "statement-cache-capacity=0")
+}
+
 fn migrations() -> Migrator {
     let mut migrations = sqlx::migrate!("migrations/postgres/log");
     migrations.dangerous_set_table_name(format!("{SCHEMA}._migrations"));

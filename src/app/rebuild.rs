@@ -1,0 +1,141 @@
+//! The read tables built anew from the log, beside the old ones, while reads go on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aggregates::Recorded;
+use aggregates::ids::WorkspaceId;
+use projections::{ReadTables, Schema};
+
+use super::administration::{OnProgress, unheard};
+use super::projector::{PAGE, Projector, ProjectorError, lock, reached_by};
+use super::tables_place::{TablesPlace, beside, current_file, next_file, point_link, remove_file};
+
+/// How long a process may rebuild without renewing its lease.
+const REBUILD_LEASE: Duration = Duration::from_secs(30);
+/// The lease of the process that rebuilds the tables.
+const REBUILD: &str = "projections_rebuild";
+
+impl Projector {
+    /// Builds the tables anew beside the old ones and swaps them when they have caught up; gives the number of events read. Reads go on
+    /// from the old tables until then.
+    pub(super) async fn rebuild(&self, progress: &OnProgress) -> Result<u64, ProjectorError> {
+        let _rebuilding = self.rebuilding.lock().await;
+        match &self.place {
+            TablesPlace::Folder(folder) => self.rebuild_file(folder, progress).await,
+            TablesPlace::Server(schema) => self.rebuild_schema(schema, progress).await,
+        }
+    }
+
+    async fn rebuild_schema(&self, live: &Schema, progress: &OnProgress) -> Result<u64, ProjectorError> {
+        // The lease of no workspace: of them all.
+        let all = [WorkspaceId(uuid::Uuid::nil())];
+        if self.log.store().hold_leases(REBUILD, &all, REBUILD_LEASE).await?.is_empty() {
+            return Err(ProjectorError::Rebuilding);
+        }
+        let renewing = async {
+            loop {
+                tokio::time::sleep(REBUILD_LEASE / 3).await;
+                if let Err(error) = self.log.store().hold_leases(REBUILD, &all, REBUILD_LEASE).await {
+                    tracing::warn!(%error, "the lease of the rebuild was not renewed");
+                }
+            }
+        };
+        let building = async {
+            let new = ReadTables::create_postgres_without_indexes(&beside(live)).await?;
+            let events = self.fill(&new, progress).await?;
+            let late = self.fold_late(&new).await?;
+            let _folding = self.folding.lock().await;
+            let late = late + self.fold_late(&new).await?;
+            let new = new.replace(live).await?;
+            let old = self.tables.swap(Arc::new(new));
+            self.look().await?;
+            lock(&self.standstills).clear();
+            self.folded.send_modify(|number| *number += 1);
+            drop(_folding);
+            old.close().await;
+            Ok(events + late)
+        };
+        let built = tokio::select! {
+            built = building => built,
+            () = renewing => Err(ProjectorError::Rebuilding),
+        };
+        self.log.store().release_leases(REBUILD).await?;
+        built
+    }
+
+    /// Folds what was written while the tables were built.
+    async fn fold_late(&self, new: &ReadTables) -> Result<u64, ProjectorError> {
+        let mut late = 0;
+        for workspace in self.log.store().workspaces().await? {
+            late += self.catch_up(new, workspace, 0, 0, &unheard()).await?;
+        }
+        Ok(late)
+    }
+
+    async fn rebuild_file(&self, folder: &Path, progress: &OnProgress) -> Result<u64, ProjectorError> {
+        let old = self.tables();
+        let old_file = current_file(folder);
+        let file = next_file(&old_file);
+        remove_file(&file);
+        let new = ReadTables::create_without_indexes(&file).await?;
+        match self.fill(&new, progress).await {
+            Ok(events) => {
+                let _folding = self.folding.lock().await;
+                let late = self.fold_late(&new).await?;
+                point_link(folder, &file)?;
+                self.tables.store(Arc::new(new));
+                self.look().await?;
+                lock(&self.standstills).clear();
+                self.folded.send_modify(|number| *number += 1);
+                drop(_folding);
+                old.close().await;
+                remove_file(&old_file);
+                Ok(events + late)
+            }
+            Err(error) => {
+                new.close().await;
+                remove_file(&file);
+                Err(error)
+            }
+        }
+    }
+
+    async fn fill(&self, new: &ReadTables, progress: &OnProgress) -> Result<u64, ProjectorError> {
+        let workspaces = self.log.store().workspaces().await?;
+        let mut total = 0;
+        for workspace in &workspaces {
+            total += self.log.head(*workspace).await?;
+        }
+        let mut done = 0;
+        for workspace in workspaces {
+            let before = done;
+            done += self.catch_up(new, workspace, before, total, progress).await?;
+        }
+        new.build_indexes().await?;
+        Ok(done)
+    }
+
+    /// Folds what `tables` lack of a workspace; gives how many events that were. `before` of `total` events were folded before.
+    async fn catch_up(
+        &self,
+        tables: &ReadTables,
+        workspace: WorkspaceId,
+        before: u64,
+        total: u64,
+        progress: &OnProgress,
+    ) -> Result<u64, ProjectorError> {
+        let mut position = tables.checkpoint(workspace).await?.position;
+        let mut done = 0;
+        loop {
+            let entries = self.log.entries_after(workspace, position, PAGE).await?;
+            let Some(checkpoint) = reached_by(workspace, &entries) else { return Ok(done) };
+            let page: Vec<Arc<Recorded>> = entries.into_iter().map(|entry| entry.recorded).collect();
+            tables.fold(&page, &[checkpoint]).await?;
+            position = checkpoint.position;
+            done += page.len() as u64;
+            progress(before + done, total.max(before + done));
+        }
+    }
+}
