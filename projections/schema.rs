@@ -28,7 +28,8 @@ const MAX_NAME_BYTES: usize = 63;
 /// Where read tables stand on a PostgreSQL server.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// The server, the database and the role.
+    /// The server, the database and the role. The database is in UTF-8, and its `LC_CTYPE` knows the letters of other scripts than
+    /// Latin (any but `C`): texts of theirs are otherwise found without an index.
     pub server: PgConnectOptions,
     /// The schema, which is made when there is none: lower-case letters of ASCII, digits and `_`, at most 63, no digit first. It
     /// holds nothing but read tables.

@@ -87,7 +87,7 @@ async fn who_need_not_wait_is_told_that_another_process_is_at_it() {
     Sql::new(lock).run(&mut other).await.expect("a lock");
     let told = tokio::time::timeout(Duration::from_secs(9), tables.fold_unless_busy(page, &ends));
     assert!(matches!(told.await, Ok(Err(FoldError::Busy))));
-    drop(other);
+    other.commit().await.expect("an end");
     server.close().await;
     tables.fold_unless_busy(page, &ends).await.expect("a page");
 }
