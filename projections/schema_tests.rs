@@ -188,6 +188,17 @@ async fn a_role_that_may_not_make_the_extension_is_told_what_to_do() {
     database.execute(&format!("drop owned by {role} cascade; drop role {role}")).await;
 }
 
+#[tokio::test]
+async fn how_to_reach_the_server_is_not_printed() {
+    let tables = on_server().await;
+    let schema = tables.server().schema();
+    let schema = Schema { server: schema.server.password("hunter2"), ..schema };
+    let tables = ReadTables::open_postgres(&schema).await.expect("read tables");
+    let printed = format!("{tables:?} {schema:?}");
+    assert!(printed.contains(SCHEMA) && !printed.contains("hunter2"), "{printed}");
+    tables.close().await;
+}
+
 #[test]
 fn a_name_of_a_schema_needs_no_quoting() {
     let schema = Schema::on(PgConnectOptions::new_without_pgpass());
