@@ -273,7 +273,8 @@ impl Projector {
     pub(super) async fn rebuild(&self, progress: &OnProgress) -> Result<u64, ProjectorError> {
         let _rebuilding = self.rebuilding.lock().await;
         let old = self.tables();
-        let file = next_file(old.path());
+        let old_file = current_file(&self.folder);
+        let file = next_file(&old_file);
         remove_file(&file);
         let new = ReadTables::create_without_indexes(&file).await?;
         match self.fill(&new, progress).await {
@@ -292,7 +293,7 @@ impl Projector {
                 self.folded.send_modify(|number| *number += 1);
                 drop(_folding);
                 old.close().await;
-                remove_file(old.path());
+                remove_file(&old_file);
                 Ok(events + late)
             }
             Err(error) => {
