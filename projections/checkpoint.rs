@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aggregates::ids::WorkspaceId;
 
 use crate::cell::decode;
-use crate::database::{Arguments, Connection, Database, Error, Row};
+use crate::database::{Arguments, Connection, Database, Error, Row, is_locked};
 use crate::sql::Sql;
 
 /// The group of tables that moves together.
@@ -88,9 +88,7 @@ pub enum NotHeld {
 
 impl From<Error> for NotHeld {
     fn from(error: Error) -> Self {
-        // lock_not_available
-        let is_busy = |error: &Error| error.as_database_error().and_then(|error| error.code()) == Some("55P03".into());
-        if is_busy(&error) { Self::Busy } else { Self::Database(error) }
+        if is_locked(&error) { Self::Busy } else { Self::Database(error) }
     }
 }
 

@@ -117,6 +117,11 @@ impl Connection {
     }
 }
 
+/// Whether PostgreSQL did not get a lock at once, or in time.
+pub(crate) fn is_locked(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if error.code().as_deref() == Some("55P03"))
+}
+
 fn other_database() -> Error {
     Error::Encode("the values were bound for another database".into())
 }

@@ -164,4 +164,15 @@ mod tests {
             assert_eq!(is_new_enough(version), fits, "{version}");
         }
     }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_took_back_by_itself_stands_in_nobodys_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = File::open(&folder.path().join("views.db")).await.expect("a file");
+        let mut transaction = file.begin_write().await.expect("a transaction");
+        // As on a full disk: the driver does not learn of it.
+        Sql::new("rollback").run(&mut transaction).await.expect("no transaction any more");
+        drop(transaction);
+        file.begin_write().await.expect("another transaction");
+    }
 }

@@ -146,7 +146,7 @@ async fn a_name_that_folds_into_more_than_an_index_takes_is_stored_and_found() {
     let workspace = given.workspace("Acme");
     // Squared words, each of which folds into up to six letters, in an order that does not repeat.
     let name = |step: u32| -> String {
-        (0..255_u32).map(|place| char::from_u32(0x3300 + (place * step + place * place) % 0x58)).flatten().collect()
+        (0..255_u32).filter_map(|place| char::from_u32(0x3300 + (place * step + place * place) % 0x58)).collect()
     };
     given.contact(workspace, person(&name(7), &name(11), "", ""), None);
     let tag = given.tag(workspace, &name(13));

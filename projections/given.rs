@@ -253,7 +253,7 @@ pub struct Folded {
 /// Where tables stand. Both go when this goes.
 pub enum Place {
     Folder(tempfile::TempDir),
-    Server(TestDatabase),
+    Server(Box<TestDatabase>),
 }
 
 impl Place {
@@ -285,7 +285,7 @@ impl Drop for Folded {
 pub async fn empty_on(database: Database) -> Folded {
     let place = match database {
         Database::Sqlite => Place::Folder(tempfile::tempdir().expect("a folder")),
-        Database::Postgres => Place::Server(TestDatabase::create().await),
+        Database::Postgres => Place::Server(Box::new(TestDatabase::create().await)),
     };
     Folded { tables: place.open().await.expect("read tables"), database, place }
 }

@@ -311,4 +311,30 @@ mod tests {
             );
         }
     }
+
+    #[tokio::test]
+    async fn names_are_in_the_order_of_their_bytes_on_every_page() {
+        let names = ["ab", "a b", "a-b", "a", "_x", "1", "+4", "山田", "ж", "z", "'n", "🙂", "ab c", "abc", "~"];
+        let mut given = Given::default();
+        let workspace = given.workspace("Acme");
+        for name in names {
+            given.contact(workspace, person(name, "", "", ""), None);
+        }
+        let mut wanted = names.to_vec();
+        wanted.sort_unstable();
+        for tables in folded(&given).await {
+            let mut reader = tables.read().await.expect("a reader");
+            let (filter, mut after, mut found): (_, Option<Cursor>, _) = (Filter::default(), None, Vec::new());
+            loop {
+                let listing = filter.listing(workspace, Order::Name, after.as_ref(), 2);
+                let page: Page<Contact> = super::page(reader.connection(), &listing).await.expect("a page");
+                found.extend(page.items.into_iter().map(|row| row.sort_name));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, wanted);
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub struct ReadTables {
 #[derive(Clone, Debug)]
 enum Store {
     File(File),
-    Server(Server),
+    Server(Box<Server>),
 }
 
 impl ReadTables {
@@ -62,7 +62,7 @@ impl ReadTables {
     /// [`Self::create_postgres_without_indexes`]; [`OpenError::Unfit`] when the server is older than 15, the database is not in
     /// UTF-8, or the extension `pg_trgm` is missing and the role may not make it.
     pub async fn open_postgres(schema: &Schema) -> Result<Self, OpenError> {
-        Ok(Self { store: Store::Server(Server::open(schema).await?) })
+        Ok(Self { store: Store::Server(Box::new(Server::open(schema).await?)) })
     }
 
     /// Makes a file at `path` whose tables have no secondary indexes and no search index: for folding a whole log, several times
@@ -80,7 +80,7 @@ impl ReadTables {
     /// # Errors
     /// When the schema cannot be made.
     pub async fn create_postgres_without_indexes(schema: &Schema) -> Result<Self, OpenError> {
-        Ok(Self { store: Store::Server(Server::create_without_indexes(schema).await?) })
+        Ok(Self { store: Store::Server(Box::new(Server::create_without_indexes(schema).await?)) })
     }
 
     /// Builds what was put off by making the tables without indexes, in one transaction.
@@ -203,8 +203,8 @@ impl ReadTables {
 
     /// Tables on a server that is connected already.
     #[cfg(test)]
-    pub(crate) const fn on(server: Server) -> Self {
-        Self { store: Store::Server(server) }
+    pub(crate) fn on(server: Server) -> Self {
+        Self { store: Store::Server(Box::new(server)) }
     }
 
     /// Runs a statement on the writer's connection.

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Row as _};
 
+use crate::cell::decode;
 use crate::database::{Connection, Error, Statements};
 use crate::read_tables::OpenError;
+use crate::sql::Sql;
 
 /// The schema in which the tables stand unless another one is named.
 pub const SCHEMA: &str = "chatbotx_views";
@@ -25,10 +27,11 @@ const OLDEST_SERVER: i64 = 150_000;
 /// The longest name that PostgreSQL does not cut.
 const MAX_NAME_BYTES: usize = 63;
 
-/// Where read tables stand on a PostgreSQL server.
-#[derive(Clone, Debug)]
+/// Where read tables stand on a PostgreSQL server. `Debug` prints the name only: how to reach the server holds a password.
+#[derive(Clone)]
 pub struct Schema {
-    /// The server, the database and the role.
+    /// The server, the database and the role. The database is in UTF-8, and its `LC_CTYPE` knows the letters of other scripts than
+    /// Latin (any but `C`): texts of theirs are otherwise found without an index.
     pub server: PgConnectOptions,
     /// The schema, which is made when there is none: lower-case letters of ASCII, digits and `_`, at most 63, no digit first. It
     /// holds nothing but read tables.
@@ -37,6 +40,12 @@ pub struct Schema {
     pub statements: Statements,
     /// How many readers work at once; more wait, for 5 s.
     pub readers: u32,
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Schema").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Schema {
@@ -62,11 +71,17 @@ impl Schema {
 }
 
 /// A schema of read tables with its connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) schema: Schema,
     writer: PgPool,
     readers: PgPool,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Server").field(&self.schema).finish()
+    }
 }
 
 impl Server {
@@ -100,11 +115,13 @@ impl Server {
     }
 
     async fn look(&self) -> Result<(), OpenError> {
-        let mut connection = self.writer.acquire().await?;
+        // In a transaction, as everything: a proxy may ask one server what was prepared on another one.
+        let mut transaction = self.begin_build().await?;
         let text = "select current_setting('server_version_num')::bigint, current_setting('server_version'),
             current_setting('server_encoding')";
-        let row = sqlx::query(text).persistent(false).fetch_one(&mut *connection).await?;
-        let (number, version, encoding): (i64, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let rows = Sql::new(text).raw(&mut transaction).await?;
+        let row = rows.first().ok_or(Error::RowNotFound)?;
+        let (number, version, encoding): (i64, String, String) = (decode(row, 0)?, decode(row, 1)?, decode(row, 2)?);
         if number < OLDEST_SERVER {
             return Err(OpenError::Unfit(format!("PostgreSQL {version} is too old: at least 15 is needed")));
         }
@@ -116,7 +133,9 @@ impl Server {
 
     /// A moment to read from.
     pub(crate) async fn begin_read(&self) -> Result<Connection, Error> {
-        self.begin(&self.readers, "begin isolation level repeatable read read only").await
+        // A plan for any text at all would look a word up that every message has, and go through all of them for one page.
+        let how = "begin isolation level repeatable read read only; set local plan_cache_mode to force_custom_plan";
+        self.begin(&self.readers, how).await
     }
 
     /// A transaction to write in. The tables follow from the log: what a crash takes is folded again, so nobody waits for the disk.
@@ -154,8 +173,10 @@ impl Server {
 fn is_disconnected(error: &Error) -> bool {
     match error {
         Error::Io(_) => true,
-        // admin_shutdown, crash_shutdown
-        Error::Database(error) => matches!(error.code().as_deref(), Some("57P01" | "57P02")),
+        // admin_shutdown, crash_shutdown, and the class of connections, which proxies answer with
+        Error::Database(error) => {
+            error.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02") || code.starts_with("08"))
+        }
         _ => false,
     }
 }

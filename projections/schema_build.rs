@@ -7,7 +7,7 @@ use sqlx::migrate::Migrator;
 
 use crate::cell::decode;
 use crate::checkpoint;
-use crate::database::{Arguments, Connection, Database, Error};
+use crate::database::{Arguments, Connection, Database, Error, is_locked};
 use crate::fold::TABLES;
 use crate::read_tables::OpenError;
 use crate::schema::{Schema, Server};
@@ -160,10 +160,7 @@ impl Server {
         let mut attempts = 1;
         loop {
             match self.try_replace(live).await {
-                // lock_not_available
-                Err(Error::Database(error)) if attempts < ATTEMPTS && error.code() == Some("55P03".into()) => {
-                    attempts += 1
-                }
+                Err(error) if attempts < ATTEMPTS && is_locked(&error) => attempts += 1,
                 done => return done,
             }
         }

@@ -87,7 +87,7 @@ async fn who_need_not_wait_is_told_that_another_process_is_at_it() {
     Sql::new(lock).run(&mut other).await.expect("a lock");
     let told = tokio::time::timeout(Duration::from_secs(9), tables.fold_unless_busy(page, &ends));
     assert!(matches!(told.await, Ok(Err(FoldError::Busy))));
-    drop(other);
+    other.commit().await.expect("an end");
     server.close().await;
     tables.fold_unless_busy(page, &ends).await.expect("a page");
 }
@@ -186,6 +186,17 @@ async fn a_role_that_may_not_make_the_extension_is_told_what_to_do() {
     database.execute("create extension pg_trgm with schema \"Extra\"").await;
     ReadTables::open_postgres(&schema).await.expect("read tables").close().await;
     database.execute(&format!("drop owned by {role} cascade; drop role {role}")).await;
+}
+
+#[tokio::test]
+async fn how_to_reach_the_server_is_not_printed() {
+    let tables = on_server().await;
+    let schema = tables.server().schema();
+    let schema = Schema { server: schema.server.password("hunter2"), ..schema };
+    let tables = ReadTables::open_postgres(&schema).await.expect("read tables");
+    let printed = format!("{tables:?} {schema:?}");
+    assert!(printed.contains(SCHEMA) && !printed.contains("hunter2"), "{printed}");
+    tables.close().await;
 }
 
 #[test]
