@@ -106,7 +106,7 @@ impl Program {
 
 /// Programs die often here, and nobody wants to wait for their leases.
 fn reacting(app: &Arc<App>) -> Arc<Reactions> {
-    Reactions::with_lease(app, std::time::Duration::from_millis(300))
+    Reactions::with_lease(app, std::time::Duration::from_millis(600))
 }
 
 impl Drop for Program {

@@ -193,9 +193,7 @@ impl Following {
                 let page = self.page().await?;
                 (page, head)
             };
-            // Of one contact a short page holds all that there is; of everything it may be what this process remembers, and other
-            // processes have written more.
-            let ended = page.is_empty() || (page.len() < PAGE && self.group.filter.contact.is_some());
+            let ended = page.len() < PAGE;
             let last = page.last().map_or(0, |entry| entry.recorded.position);
             let events = page.into_iter().map(|entry| entry.recorded);
             let events: Vec<_> = events.filter(|event| self.group.filter.wants(event)).collect();

@@ -232,10 +232,7 @@ impl Projector {
             let limit = PAGE - page.len();
             match self.log.entries_after(workspace, self.position(workspace), limit).await {
                 Ok(entries) => {
-                    let last = entries.last().map_or(0, |entry| entry.recorded.position);
-                    if entries.len() == limit
-                        || self.log.stream().last_position(workspace).is_some_and(|end| end > last)
-                    {
+                    if entries.len() == limit {
                         left.insert(workspace);
                     }
                     reached.extend(reached_by(workspace, &entries));

@@ -76,19 +76,22 @@ impl EventStream {
         self.commits.send_modify(|number| *number += 1);
     }
 
-    /// Events after `position`, at most `limit`; nothing when they are not all here.
+    /// Events after `position`, at most `limit`; nothing when they are not all here. Fewer than `limit` are all up to every position that
+    /// was heard of before.
     #[must_use]
     pub fn after(&self, workspace: WorkspaceId, position: u64, limit: usize) -> Option<Vec<LogEntry>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if position >= *kept.reached.get(&workspace)? {
+        let reached = *kept.reached.get(&workspace)?;
+        if position >= reached {
             return Some(Vec::new());
         }
         let ring = kept.rings.get(&workspace)?;
         let first = ring.front()?.recorded.position;
         let skip = usize::try_from(position.checked_add(1)?.checked_sub(first)?).ok()?;
         let entries: Vec<_> = ring.iter().skip(skip).take(limit).cloned().collect();
-        // What comes behind the ring's end was written by another process.
-        (!entries.is_empty()).then_some(entries)
+        // What comes behind the ring's end was written by another process, or is on its way here.
+        let last = entries.last().map_or(position, |entry| entry.recorded.position);
+        (entries.len() == limit || last >= reached).then_some(entries)
     }
 
     /// The last position heard of in a workspace since the start; nothing when there was none.

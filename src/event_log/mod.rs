@@ -205,7 +205,8 @@ impl EventLog {
         self.store.claim_owner_anywhere(claim.kind, self.master.hash_claim(claim)).await
     }
 
-    /// Events after `position`, at most `limit`: from memory when they are still there, else from the database.
+    /// Events after `position`, at most `limit`: from memory when they are still there, else from the database. Fewer than
+    /// `limit` are all up to every position that was heard of before, the answer of [`Self::head`] among them.
     ///
     /// # Errors
     /// When the database cannot be read, or an event cannot.

@@ -175,14 +175,21 @@ impl Reactions {
             self.renew_leases().await?;
             let workspaces: BTreeSet<WorkspaceId> = self.app.log().store().workspaces().await?.into_iter().collect();
             for workspace in &workspaces {
-                let place = self.awaited_place(*workspace).await?;
-                self.react(*workspace, &mut *place.lock().await).await?;
+                loop {
+                    let place = self.awaited_place(*workspace).await?;
+                    if self.react(*workspace, &mut *place.lock().await).await? {
+                        break;
+                    }
+                }
                 let head = self.app.head(*workspace).await?;
                 if !self.app.tables_reach(*workspace, head).await {
                     return Err(Problem::new(Code::Unavailable, "the read tables do not follow"));
                 }
             }
-            if !self.wake_due().await {
+            // Without the leases nothing was woken, whatever is due.
+            if !self.wake_due().await
+                && self.leases.lock().await.asked.is_some_and(|asked| asked.elapsed() < self.lease)
+            {
                 self.keep_checkpoints().await;
                 return Ok(());
             }
@@ -221,7 +228,7 @@ impl Reactions {
             };
             self.app.note_reaction(workspace, outcome.is_ok());
             match outcome {
-                Ok(()) => None,
+                Ok(to_the_end) => (!to_the_end).then_some(workspace),
                 Err(problem) => {
                     metrics::counter!("chatbotx_reaction_failures_total").increment(1);
                     tracing::error!(workspace.id = %workspace, %problem, "flows stand still in a workspace");
@@ -255,8 +262,9 @@ impl Reactions {
         Ok(Some(place))
     }
 
-    /// Reacts to the events of a workspace up to its head, or to the one that it cannot react to.
-    async fn react(&self, workspace: WorkspaceId, place: &mut Place) -> Result<(), Problem> {
+    /// Reacts to the events of a workspace up to its head, or to the one that it cannot react to; tells whether it came to the end: it
+    /// gives up when it loses the lease.
+    async fn react(&self, workspace: WorkspaceId, place: &mut Place) -> Result<bool, Problem> {
         loop {
             let entries = match self.app.log().entries_after(workspace, place.position, PAGE).await {
                 Ok(entries) => entries,
@@ -265,7 +273,7 @@ impl Reactions {
                 Err(error) => return Err(error.into()),
             };
             if entries.is_empty() || self.app.stopping().is_cancelled() {
-                return Ok(());
+                return Ok(true);
             }
             let mut outcome = Ok(());
             for entry in &entries {
@@ -278,7 +286,7 @@ impl Reactions {
             // A long way to go must not cost the lease. What was done without it would be refused.
             self.renew_leases().await?;
             if self.lease(workspace).await?.is_none() {
-                return Ok(());
+                return Ok(false);
             }
             let is_far = place.position - place.kept >= EVENTS_PER_CHECKPOINT;
             if is_far || place.kept_at.elapsed() >= TIME_PER_CHECKPOINT {

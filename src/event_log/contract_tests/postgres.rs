@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::Subject;
 use crate::event_log::postgres::PostgresLog;
@@ -41,8 +41,17 @@ pub(super) async fn url(folder: &Path) -> String {
         .map(|error| error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned());
     assert!(matches!(code.as_deref(), None | Some("42P04")), "{code:?}");
     connection.close().await.expect("closed");
-    use sqlx::ConnectOptions as _;
     server().database(&name).to_url_lossy().to_string()
+}
+
+/// How the log gets to the folder's database: through a pooler, when the environment names one, and its own listener past it.
+async fn ways(folder: &Path) -> (String, Option<String>) {
+    let direct = url(folder).await;
+    let Ok(pooler) = std::env::var("CHATBOTX_TEST_POOLER") else { return (direct, None) };
+    let pooler: PgConnectOptions = pooler.parse().expect("a URL of PostgreSQL");
+    // The pooler of the tests does not keep the names of statements apart.
+    let pooled = pooler.database(&database(folder)).statement_cache_capacity(0).to_url_lossy().to_string();
+    (pooled, Some(direct))
 }
 
 /// What SQLite's functions are called here.
@@ -63,7 +72,8 @@ const DIALECT: [(&str, &str); 9] = [
 
 impl Subject for Postgres {
     async fn open(folder: &Path) -> Arc<dyn LogStore> {
-        Arc::new(PostgresLog::open(&url(folder).await, None).await.expect("opened"))
+        let (url, listen_url) = ways(folder).await;
+        Arc::new(PostgresLog::open(&url, listen_url.as_deref()).await.expect("opened"))
     }
 
     async fn tamper(folder: &Path, sql: &str) -> Result<(), sqlx::Error> {

@@ -70,29 +70,30 @@ const FACTS: &str = "
         select l.epoch from chatbotx_log.leases l where l.workspace = w.workspace and l.purpose = w.purpose limit 1
     ) found";
 
-/// Appends a batch. Units of workspaces that another process is writing to are answered with [`Refusal::Held`], or wait, as `held` says.
+/// Appends a batch; `keeps` says whether statements are kept prepared. Units of workspaces that another process is writing to are answered with [`Refusal::Held`], or wait, as `held` says.
 pub(super) async fn append(
     connection: &mut PgConnection,
+    keeps: bool,
     units: &[&AppendUnit],
     now: i64,
     held: WhenHeld,
 ) -> Result<BatchAnswers, LogError> {
     let wanted: BTreeSet<WorkspaceId> = units.iter().map(|unit| unit.workspace).collect();
     let mut transaction = connection.begin_with(BEGIN).await?;
-    let heads = lock(&mut transaction, &wanted, held).await?;
+    let heads = lock(&mut transaction, keeps, &wanted, held).await?;
     let free: Vec<&AppendUnit> = units.iter().copied().filter(|unit| heads.contains_key(&unit.workspace)).collect();
     if free.is_empty() {
         transaction.rollback().await?;
         return Ok(units.iter().map(|_| Err(Refusal::Held)).collect());
     }
-    let mut facts = read_facts(&mut transaction, &free, now).await?;
+    let mut facts = read_facts(&mut transaction, keeps, &free, now).await?;
     let locked: BTreeSet<WorkspaceId> = heads.keys().copied().collect();
     facts.heads = heads;
     let (answers, rows) = batch::decide(&mut facts, &free, now);
     if rows.is_empty() {
         transaction.rollback().await?;
     } else {
-        rows::write(&mut transaction, &rows).await?;
+        rows::write(&mut transaction, keeps, &rows).await?;
         transaction.commit().await.map_err(|error| LogError::CommitUnknown(Arc::new(error)))?;
     }
     let mut decided = answers.into_iter();
@@ -106,6 +107,7 @@ pub(super) async fn append(
 /// Locks the heads of `wanted`, as many as `held` allows, and gives them.
 async fn lock(
     connection: &mut PgConnection,
+    keeps: bool,
     wanted: &BTreeSet<WorkspaceId>,
     held: WhenHeld,
 ) -> Result<HashMap<WorkspaceId, Head>, LogError> {
@@ -120,7 +122,13 @@ async fn lock(
         if missing.is_empty() {
             break;
         }
-        for row in sqlx::query(statement).bind(&missing).fetch_all(&mut *connection).await.map_err(held_too_long)? {
+        for row in sqlx::query(statement)
+            .persistent(keeps)
+            .bind(&missing)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(held_too_long)?
+        {
             let (workspace, head) = head(&row)?;
             heads.insert(workspace, head);
         }
@@ -128,8 +136,12 @@ async fn lock(
         if missing.is_empty() {
             break;
         }
-        let begun: Vec<(Uuid,)> =
-            sqlx::query_as(BEGIN_WORKSPACES).bind(&missing).fetch_all(&mut *connection).await.map_err(held_too_long)?;
+        let begun: Vec<(Uuid,)> = sqlx::query_as(BEGIN_WORKSPACES)
+            .persistent(keeps)
+            .bind(&missing)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(held_too_long)?;
         heads.extend(begun.into_iter().map(|(id,)| (WorkspaceId(id), Head::default())));
         if matches!(held, WhenHeld::Skip) {
             break;
@@ -153,11 +165,17 @@ fn held_too_long(error: sqlx::Error) -> LogError {
     if code.as_deref() == Some("55P03") { LogError::Held } else { error.into() }
 }
 
-async fn read_facts(connection: &mut PgConnection, units: &[&AppendUnit], now: i64) -> Result<Facts, LogError> {
+async fn read_facts(
+    connection: &mut PgConnection,
+    keeps: bool,
+    units: &[&AppendUnit],
+    now: i64,
+) -> Result<Facts, LogError> {
     let touched = Touched::by(units);
     let (stream_workspaces, streams) = pairs(&touched.streams);
     let (key_workspaces, keys) = pairs(&touched.keys);
     let rows = sqlx::query(FACTS)
+        .persistent(keeps)
         .bind(stream_workspaces)
         .bind(streams)
         .bind(touched.claims.iter().map(|(workspace, ..)| workspace.0).collect::<Vec<_>>())

@@ -1,9 +1,10 @@
 //! The database of a log looked at without changing it: for who wants to know what is wrong with it before it is opened.
 
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Row};
 
-use super::{OLDEST_SERVER, migrations};
+use super::OLDEST_SERVER;
+use super::migrations::{self, MIGRATIONS};
 use crate::event_log::append::LogError;
 use crate::event_log::inspection::{Inspection, Tables};
 use crate::event_log::sealing::MasterKey;
@@ -45,23 +46,18 @@ pub async fn inspect_server(url: &str, key: Option<&MasterKey>) -> Result<Inspec
 }
 
 async fn tables(connection: &mut PgConnection) -> Result<Option<Tables>, LogError> {
-    let (made,): (bool,) = sqlx::query_as("select to_regclass('chatbotx_log._migrations') is not null")
-        .fetch_one(&mut *connection)
-        .await?;
-    if !made {
+    if !migrations::is_made(connection).await? {
         return Ok(None);
     }
-    let rows = sqlx::query("select version, checksum from chatbotx_log._migrations order by version")
-        .fetch_all(connection)
-        .await?;
-    let migrations = migrations();
-    let mut known = migrations.iter();
-    for row in &rows {
-        let (version, checksum): (i64, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
-        let fits = known.next().is_some_and(|one| one.version == version && *one.checksum == *checksum);
-        if !fits {
-            return Ok(Some(Tables::Foreign));
-        }
-    }
-    Ok(Some(if known.next().is_none() { Tables::Known } else { Tables::Older }))
+    let applied = migrations::applied(connection).await?;
+    let is_known = |(version, checksum): (&i64, &Vec<u8>)| {
+        MIGRATIONS.iter().any(|known| known.version == *version && *known.checksum == **checksum)
+    };
+    Ok(Some(if !applied.iter().all(is_known) {
+        Tables::Foreign
+    } else if applied.len() == MIGRATIONS.iter().count() {
+        Tables::Known
+    } else {
+        Tables::Older
+    }))
 }

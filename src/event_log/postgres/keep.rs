@@ -1,15 +1,15 @@
 //! What is kept beside the events, one statement each: snapshots, uses of tokens, checkpoints of reactions, properties.
 
 use aggregates::ids::{TokenId, WorkspaceId};
-use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
+use super::connections::Connections;
 use super::rows::signed;
 use crate::event_log::append::LogError;
 use crate::event_log::store::{ReactionCheckpoint, Snapshot};
 
 pub(super) async fn snapshot(
-    pool: &PgPool,
+    connections: &Connections,
     workspace: WorkspaceId,
     stream: Uuid,
     snapshot: &Snapshot,
@@ -25,12 +25,12 @@ pub(super) async fn snapshot(
     .bind(i64::from(snapshot.version))
     .bind(signed(snapshot.sequence))
     .bind(snapshot.state.as_slice())
-    .execute(pool)
+    .execute(connections)
     .await?;
     Ok(())
 }
 
-pub(super) async fn forget_outcomes(pool: &PgPool, now: i64) -> Result<u64, LogError> {
+pub(super) async fn forget_outcomes(connections: &Connections, now: i64) -> Result<u64, LogError> {
     // Rows that another process is removing at this moment are its own business.
     let done = sqlx::query(
         "delete from chatbotx_log.idempotency_keys k using (
@@ -40,12 +40,15 @@ pub(super) async fn forget_outcomes(pool: &PgPool, now: i64) -> Result<u64, LogE
          where k.workspace = ended.workspace and k.scope = ended.scope and k.key_hash = ended.key_hash",
     )
     .bind(now)
-    .execute(pool)
+    .execute(connections)
     .await?;
     Ok(done.rows_affected())
 }
 
-pub(super) async fn token_uses(pool: &PgPool, uses: &[(WorkspaceId, TokenId, i64)]) -> Result<(), LogError> {
+pub(super) async fn token_uses(
+    connections: &Connections,
+    uses: &[(WorkspaceId, TokenId, i64)],
+) -> Result<(), LogError> {
     // In one order, so that two processes never wait for one another.
     let mut uses = uses.to_vec();
     uses.sort_unstable();
@@ -58,12 +61,15 @@ pub(super) async fn token_uses(pool: &PgPool, uses: &[(WorkspaceId, TokenId, i64
     .bind(uses.iter().map(|(workspace, ..)| workspace.0).collect::<Vec<_>>())
     .bind(uses.iter().map(|(_, token, _)| token.0).collect::<Vec<_>>())
     .bind(uses.iter().map(|(.., used_at)| *used_at).collect::<Vec<_>>())
-    .execute(pool)
+    .execute(connections)
     .await?;
     Ok(())
 }
 
-pub(super) async fn reaction_checkpoints(pool: &PgPool, checkpoints: &[ReactionCheckpoint]) -> Result<(), LogError> {
+pub(super) async fn reaction_checkpoints(
+    connections: &Connections,
+    checkpoints: &[ReactionCheckpoint],
+) -> Result<(), LogError> {
     sqlx::query(
         "update chatbotx_log.reaction_checkpoints kept set position = moved.position
          from unnest($1::text[], $2::uuid[], $3::bigint[]) as moved (reaction, workspace, position)
@@ -72,20 +78,20 @@ pub(super) async fn reaction_checkpoints(pool: &PgPool, checkpoints: &[ReactionC
     .bind(checkpoints.iter().map(|checkpoint| checkpoint.reaction).collect::<Vec<_>>())
     .bind(checkpoints.iter().map(|checkpoint| checkpoint.workspace.0).collect::<Vec<_>>())
     .bind(checkpoints.iter().map(|checkpoint| signed(checkpoint.position)).collect::<Vec<_>>())
-    .execute(pool)
+    .execute(connections)
     .await?;
     Ok(())
 }
 
-pub(super) async fn property(pool: &PgPool, name: &str, value: &[u8]) -> Result<Vec<u8>, LogError> {
+pub(super) async fn property(connections: &Connections, name: &str, value: &[u8]) -> Result<Vec<u8>, LogError> {
     sqlx::query("insert into chatbotx_log.log_properties (name, value) values ($1, $2) on conflict (name) do nothing")
         .bind(name)
         .bind(value)
-        .execute(pool)
+        .execute(connections)
         .await?;
     let (kept,): (Vec<u8>,) = sqlx::query_as("select value from chatbotx_log.log_properties where name = $1")
         .bind(name)
-        .fetch_one(pool)
+        .fetch_one(connections)
         .await?;
     Ok(kept)
 }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use aggregates::ids::WorkspaceId;
-use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
 use super::append::unsigned;
+use super::connections::Connections;
 use crate::event_log::append::{Fence, LogError};
 use crate::event_log::store::Lease;
 
 pub(super) async fn hold(
-    pool: &PgPool,
+    connections: &Connections,
     purpose: &'static str,
     holder: Uuid,
     workspaces: &[WorkspaceId],
@@ -31,7 +31,7 @@ pub(super) async fn hold(
     .bind(holder)
     .bind(workspaces.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
     .bind(time.as_secs_f64())
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     let lease = |(workspace, epoch)| Lease {
         workspace: WorkspaceId(workspace),
@@ -40,12 +40,12 @@ pub(super) async fn hold(
     Ok(rows.into_iter().map(lease).collect())
 }
 
-pub(super) async fn release(pool: &PgPool, purpose: &'static str, holder: Uuid) -> Result<(), LogError> {
+pub(super) async fn release(connections: &Connections, purpose: &'static str, holder: Uuid) -> Result<(), LogError> {
     // The row stays: its epoch must never be used again.
     sqlx::query("update chatbotx_log.leases set held_until = '-infinity' where purpose = $1 and holder = $2")
         .bind(purpose)
         .bind(holder)
-        .execute(pool)
+        .execute(connections)
         .await?;
     Ok(())
 }

@@ -4,9 +4,11 @@
 //! pooler in transaction mode.
 
 mod append;
+mod connections;
 mod inspect;
 mod keep;
 mod leases;
+mod migrations;
 mod others;
 mod read;
 mod rows;
@@ -19,11 +21,11 @@ use aggregates::claim::ClaimKind;
 use aggregates::ids::{TokenId, WorkspaceId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Acquire, Connection};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 
+use self::connections::Connections;
 use self::others::Others;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
@@ -34,8 +36,6 @@ use super::store::{
 
 pub use inspect::inspect_server;
 
-/// The schema of the log's tables.
-const SCHEMA: &str = "chatbotx_log";
 /// The oldest server that is tested, as `server_version_num` says it.
 const OLDEST_SERVER: i32 = 150_000;
 /// Connections that append: one for all workspaces, the others for those that another process is writing to.
@@ -48,13 +48,10 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const RESTED: Duration = Duration::from_secs(1);
 /// How often a batch is tried on another connection when its own turns out to be broken before the commit.
 const TRIES: u32 = 3;
-/// The lock that those who bring the tables up to date take, one after another: the letters of the product's name.
-const MIGRATION_LOCK: i64 = 0x0043_6861_7462_6f74;
-
 /// The log in a PostgreSQL database.
 pub struct PostgresLog {
-    writers: PgPool,
-    readers: PgPool,
+    writers: Connections,
+    readers: Connections,
     listen: PgConnectOptions,
     others: Arc<Others>,
 }
@@ -65,14 +62,6 @@ pub struct PostgresLog {
 pub fn keeps_statements(url: &str) -> bool {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     !query.split('&').any(|option| option == "statement-cache-capacity=0")
-}
-
-fn migrations() -> Migrator {
-    let mut migrations = sqlx::migrate!("migrations/postgres/log");
-    migrations.dangerous_set_table_name(format!("{SCHEMA}._migrations"));
-    // Session-level locks do not work behind a pooler; this is done under a lock of the transaction.
-    migrations.set_locking(false);
-    migrations
 }
 
 impl PostgresLog {
@@ -86,6 +75,7 @@ impl PostgresLog {
         let options = |url: &str| Ok::<_, sqlx::Error>(url.parse::<PgConnectOptions>()?.application_name("chatbotx"));
         let listen = options(listen_url.unwrap_or(url))?;
         let options = options(url)?;
+        let keeps = keeps_statements(url);
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
@@ -102,42 +92,11 @@ impl PostgresLog {
                 })
                 .connect_lazy_with(options.clone())
         };
-        let log = Self { writers: pool(WRITERS), readers: pool(READERS), listen, others: Others::new() };
-        log.prepare().await?;
+        let connections = |number| Connections { pool: pool(number), keeps };
+        let log = Self { writers: connections(WRITERS), readers: connections(READERS), listen, others: Others::new() };
+        migrations::run(&log.writers.pool).await?;
         tokio::spawn(Arc::clone(&log.others).send(log.readers.clone()));
         Ok(log)
-    }
-
-    async fn prepare(&self) -> Result<(), LogError> {
-        let mut connection = self.writers.acquire().await?;
-        let mut transaction = connection.begin().await?;
-        let (version, fsync): (i32, String) =
-            sqlx::query_as("select current_setting('server_version_num')::integer, current_setting('fsync')")
-                .fetch_one(&mut *transaction)
-                .await?;
-        if version < OLDEST_SERVER {
-            return Err(LogError::Damaged(format!(
-                "the server is version {}; 15 is the oldest that will do",
-                version / 10_000
-            )));
-        }
-        if fsync != "on" {
-            tracing::error!(
-                "the PostgreSQL server runs with fsync = {fsync}: a crash of its machine can lose what was acknowledged"
-            );
-        }
-        sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *transaction).await?;
-        let failed = |error| LogError::Damaged(format!("the log's tables cannot be brought up to date: {error}"));
-        let made: (bool,) = sqlx::query_as("select exists (select from pg_namespace where nspname = $1)")
-            .bind(SCHEMA)
-            .fetch_one(&mut *transaction)
-            .await?;
-        if !made.0 {
-            sqlx::query("create schema chatbotx_log").execute(&mut *transaction).await?;
-        }
-        migrations().run_direct(None, &mut *transaction, false).await.map_err(failed)?;
-        transaction.commit().await?;
-        Ok(())
     }
 
     /// Appends, on another connection when one turns out to be broken before anything can have been committed.
@@ -150,8 +109,8 @@ impl PostgresLog {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut connection = self.writers.acquire().await?;
-            match append::append(&mut connection, units, now, held).await {
+            let mut connection = self.writers.pool.acquire().await?;
+            match append::append(&mut connection, self.writers.keeps, units, now, held).await {
                 Err(LogError::Database(error)) if is_broken(&error) => {
                     connection.close_on_drop();
                     if tries == TRIES {
@@ -211,9 +170,10 @@ impl LogStore for PostgresLog {
 
     fn settle<'a>(&'a self, workspaces: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>> {
         async move {
-            let mut transaction = self.writers.begin().await?;
+            let mut transaction = self.writers.pool.begin().await?;
             // Whoever appends holds the lock until it is known whether it committed, also when its connection is lost.
             sqlx::query("select 1 from chatbotx_log.heads where workspace = any($1) order by workspace for update")
+                .persistent(self.writers.keeps)
                 .bind(workspaces.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
                 .execute(&mut *transaction)
                 .await?;
@@ -373,8 +333,8 @@ impl LogStore for PostgresLog {
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
             self.others.stop();
-            self.writers.close().await;
-            self.readers.close().await;
+            self.writers.pool.close().await;
+            self.readers.pool.close().await;
         }
         .boxed()
     }

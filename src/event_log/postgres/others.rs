@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aggregates::ids::WorkspaceId;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::connections::Connections;
 use super::read;
 use crate::event_log::store::Heard;
 
@@ -65,7 +66,7 @@ impl Others {
     }
 
     /// Sends hints until the end.
-    pub(super) async fn send(self: Arc<Self>, pool: PgPool) {
+    pub(super) async fn send(self: Arc<Self>, connections: Connections) {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -75,7 +76,8 @@ impl Others {
             let heads: Vec<_> = unsent.into_iter().collect();
             for part in heads.chunks(WORKSPACES_PER_HINT) {
                 let payload = self.payload(part);
-                let sent = sqlx::query("select pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&pool).await;
+                let sent =
+                    sqlx::query("select pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&connections).await;
                 if let Err(error) = sent {
                     tracing::debug!(%error, "a hint to the other processes was not sent");
                 }
@@ -90,16 +92,16 @@ impl Others {
     }
 
     /// Tells `heard` what was committed elsewhere, until the end.
-    pub(super) async fn hear(self: Arc<Self>, pool: PgPool, listen: PgConnectOptions, heard: Heard) {
+    pub(super) async fn hear(self: Arc<Self>, connections: Connections, listen: PgConnectOptions, heard: Heard) {
         let mut listener = None;
         let mut listen_at = Instant::now();
         let mut latest = i64::MIN;
         loop {
             if listener.is_none() && Instant::now() >= listen_at {
-                listener = self.listener(&pool, &listen).await;
+                listener = self.listener(&connections, &listen).await;
                 listen_at = Instant::now() + LISTEN_AGAIN;
             }
-            match read::positions(&pool, latest.saturating_sub(OVERLAP_US)).await {
+            match read::positions(&connections, latest.saturating_sub(OVERLAP_US)).await {
                 Ok(heads) => {
                     for (workspace, position, recorded_at) in heads {
                         latest = latest.max(recorded_at);
@@ -146,13 +148,13 @@ impl Others {
     }
 
     /// A listener that has heard a hint of its own: behind a pooler in transaction mode `LISTEN` succeeds, and nothing is ever heard.
-    async fn listener(&self, pool: &PgPool, options: &PgConnectOptions) -> Option<PgListener> {
+    async fn listener(&self, connections: &Connections, options: &PgConnectOptions) -> Option<PgListener> {
         let heard_itself = async {
             let single = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
             let mut listener = PgListener::connect_with(&single).await?;
             listener.listen(CHANNEL).await?;
             let own = self.payload(&[]);
-            sqlx::query("select pg_notify($1, $2)").bind(CHANNEL).bind(&own).execute(pool).await?;
+            sqlx::query("select pg_notify($1, $2)").bind(CHANNEL).bind(&own).execute(connections).await?;
             while listener.recv().await?.payload() != own {}
             Ok::<_, sqlx::Error>(listener)
         };

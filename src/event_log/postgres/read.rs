@@ -3,11 +3,12 @@
 use aggregates::claim::ClaimKind;
 use aggregates::ids::{EventId, TokenId, WorkspaceId};
 use aggregates::stream::StreamType;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::append::{head as head_of, outcome as outcome_of, unsigned};
+use super::connections::Connections;
 use super::rows::signed;
 use crate::event_log::append::{LogError, Placed, StoredEvent, StoredOutcome};
 use crate::event_log::batch::Head;
@@ -21,34 +22,34 @@ fn limited(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-pub(super) async fn workspaces(pool: &PgPool) -> Result<Vec<WorkspaceId>, LogError> {
+pub(super) async fn workspaces(connections: &Connections) -> Result<Vec<WorkspaceId>, LogError> {
     let rows: Vec<(Uuid,)> =
         sqlx::query_as("select workspace from chatbotx_log.heads where position > 0 order by workspace")
-            .fetch_all(pool)
+            .fetch_all(connections)
             .await?;
     Ok(rows.into_iter().map(|(id,)| WorkspaceId(id)).collect())
 }
 
 /// Workspace, last position and its time, of the workspaces whose last event was recorded at `since` or later.
-pub(super) async fn positions(pool: &PgPool, since: i64) -> Result<Vec<(WorkspaceId, u64, i64)>, LogError> {
+pub(super) async fn positions(connections: &Connections, since: i64) -> Result<Vec<(WorkspaceId, u64, i64)>, LogError> {
     let rows: Vec<(Uuid, i64, i64)> = sqlx::query_as(
         "select workspace, position, recorded_at from chatbotx_log.heads where position > 0 and recorded_at >= $1",
     )
     .bind(since)
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     Ok(rows.into_iter().map(|(id, position, at)| (WorkspaceId(id), unsigned(position), at)).collect())
 }
 
-pub(super) async fn kept_property(pool: &PgPool, name: &str) -> Result<Option<Vec<u8>>, LogError> {
+pub(super) async fn kept_property(connections: &Connections, name: &str) -> Result<Option<Vec<u8>>, LogError> {
     let row: Option<(Vec<u8>,)> = sqlx::query_as("select value from chatbotx_log.log_properties where name = $1")
         .bind(name)
-        .fetch_optional(pool)
+        .fetch_optional(connections)
         .await?;
     Ok(row.map(|(value,)| value))
 }
 
-pub(super) async fn traces(pool: &PgPool) -> Result<Traces, LogError> {
+pub(super) async fn traces(connections: &Connections) -> Result<Traces, LogError> {
     // From one workspace to the next through the primary keys, instead of over all their rows.
     let rows: Vec<(Uuid,)> = sqlx::query_as(
         "with recursive
@@ -71,23 +72,23 @@ pub(super) async fn traces(pool: &PgPool) -> Result<Traces, LogError> {
          union select workspace from of_claims
          order by 1",
     )
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     // The columns are of the type uuid: another id cannot stand there.
     Ok(Traces { workspaces: rows.into_iter().map(|(id,)| WorkspaceId(id)).collect(), malformed: 0 })
 }
 
-pub(super) async fn head(pool: &PgPool, workspace: WorkspaceId) -> Result<Head, LogError> {
+pub(super) async fn head(connections: &Connections, workspace: WorkspaceId) -> Result<Head, LogError> {
     let row =
         sqlx::query("select workspace, position, recorded_at, frontier from chatbotx_log.heads where workspace = $1")
             .bind(workspace.0)
-            .fetch_optional(pool)
+            .fetch_optional(connections)
             .await?;
     row.map_or_else(|| Ok(Head::default()), |row| head_of(&row).map(|(_, head)| head))
 }
 
 pub(super) async fn events(
-    pool: &PgPool,
+    connections: &Connections,
     workspace: WorkspaceId,
     range: EventRange,
     limit: usize,
@@ -112,7 +113,7 @@ pub(super) async fn events(
         .bind(signed(bound))
         .bind(subject)
         .bind(limited(limit))
-        .fetch_all(pool)
+        .fetch_all(connections)
         .await?;
     rows.iter().map(|row| stored_event(workspace, row)).collect()
 }
@@ -143,7 +144,11 @@ fn stored_event(workspace: WorkspaceId, row: &PgRow) -> Result<StoredEvent, LogE
     })
 }
 
-pub(super) async fn sequences(pool: &PgPool, workspace: WorkspaceId, streams: &[Uuid]) -> Result<Vec<u64>, LogError> {
+pub(super) async fn sequences(
+    connections: &Connections,
+    workspace: WorkspaceId,
+    streams: &[Uuid],
+) -> Result<Vec<u64>, LogError> {
     let rows: Vec<(Option<i64>,)> = sqlx::query_as(
         "select (select e.sequence from chatbotx_log.events e
                  where e.workspace = $1 and e.stream_id = w.stream order by e.sequence desc limit 1)
@@ -151,13 +156,13 @@ pub(super) async fn sequences(pool: &PgPool, workspace: WorkspaceId, streams: &[
     )
     .bind(workspace.0)
     .bind(streams)
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     Ok(rows.into_iter().map(|(sequence,)| sequence.map_or(0, unsigned)).collect())
 }
 
 pub(super) async fn claim_owner(
-    pool: &PgPool,
+    connections: &Connections,
     workspace: WorkspaceId,
     kind: ClaimKind,
     hash: Hash,
@@ -168,13 +173,13 @@ pub(super) async fn claim_owner(
     .bind(workspace.0)
     .bind(kind.name())
     .bind(hash.as_slice())
-    .fetch_optional(pool)
+    .fetch_optional(connections)
     .await?;
     Ok(row.map(|(owner, position)| (owner, unsigned(position))))
 }
 
 pub(super) async fn claim_owner_anywhere(
-    pool: &PgPool,
+    connections: &Connections,
     kind: ClaimKind,
     hash: Hash,
 ) -> Result<Option<(WorkspaceId, Uuid)>, LogError> {
@@ -185,13 +190,13 @@ pub(super) async fn claim_owner_anywhere(
     )
     .bind(kind.name())
     .bind(hash.as_slice())
-    .fetch_optional(pool)
+    .fetch_optional(connections)
     .await?;
     Ok(row.map(|(workspace, owner)| (WorkspaceId(workspace), owner)))
 }
 
 pub(super) async fn subject_keys(
-    pool: &PgPool,
+    connections: &Connections,
     workspace: WorkspaceId,
     subjects: &[Uuid],
 ) -> Result<Vec<(Uuid, Vec<u8>)>, LogError> {
@@ -204,13 +209,13 @@ pub(super) async fn subject_keys(
     )
     .bind(workspace.0)
     .bind(subjects)
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     Ok(rows)
 }
 
 pub(super) async fn outcome(
-    pool: &PgPool,
+    connections: &Connections,
     workspace: WorkspaceId,
     scope: &str,
     key_hash: Hash,
@@ -224,13 +229,13 @@ pub(super) async fn outcome(
     .bind(scope)
     .bind(key_hash.as_slice())
     .bind(now)
-    .fetch_optional(pool)
+    .fetch_optional(connections)
     .await?;
     row.map(|row| outcome_of(&row, 0)).transpose()
 }
 
 pub(super) async fn snapshot(
-    pool: &PgPool,
+    connections: &Connections,
     workspace: WorkspaceId,
     stream: Uuid,
 ) -> Result<Option<Snapshot>, LogError> {
@@ -239,7 +244,7 @@ pub(super) async fn snapshot(
     )
     .bind(workspace.0)
     .bind(stream)
-    .fetch_optional(pool)
+    .fetch_optional(connections)
     .await?;
     Ok(row.and_then(|(version, sequence, state)| {
         Some(Snapshot { version: u32::try_from(version).ok()?, sequence: u64::try_from(sequence).ok()?, state })
@@ -247,7 +252,7 @@ pub(super) async fn snapshot(
 }
 
 pub(super) async fn claims(
-    pool: &PgPool,
+    connections: &Connections,
     workspace: WorkspaceId,
     after: Option<(String, Hash)>,
     limit: usize,
@@ -261,7 +266,7 @@ pub(super) async fn claims(
     .bind(kind)
     .bind(hash)
     .bind(limited(limit))
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     rows.into_iter()
         .map(|(kind, hash, owner, position)| {
@@ -272,7 +277,7 @@ pub(super) async fn claims(
 }
 
 pub(super) async fn nodes(
-    pool: &PgPool,
+    connections: &Connections,
     workspace: WorkspaceId,
     level: u8,
     first: u64,
@@ -286,7 +291,7 @@ pub(super) async fn nodes(
     .bind(i16::from(level))
     .bind(signed(first))
     .bind(limited(limit))
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     rows.into_iter()
         .map(|(index, hash)| {
@@ -296,21 +301,27 @@ pub(super) async fn nodes(
         .collect()
 }
 
-pub(super) async fn token_uses(pool: &PgPool, workspace: WorkspaceId) -> Result<Vec<(TokenId, i64)>, LogError> {
+pub(super) async fn token_uses(
+    connections: &Connections,
+    workspace: WorkspaceId,
+) -> Result<Vec<(TokenId, i64)>, LogError> {
     let rows: Vec<(Uuid, i64)> =
         sqlx::query_as("select token, used_at from chatbotx_log.token_uses where workspace = $1")
             .bind(workspace.0)
-            .fetch_all(pool)
+            .fetch_all(connections)
             .await?;
     Ok(rows.into_iter().map(|(token, used_at)| (TokenId(token), used_at)).collect())
 }
 
-pub(super) async fn reaction_checkpoints(pool: &PgPool, reaction: &str) -> Result<Vec<(WorkspaceId, u64)>, LogError> {
+pub(super) async fn reaction_checkpoints(
+    connections: &Connections,
+    reaction: &str,
+) -> Result<Vec<(WorkspaceId, u64)>, LogError> {
     let rows: Vec<(Uuid, i64)> = sqlx::query_as(
         "select workspace, position from chatbotx_log.reaction_checkpoints where reaction = $1 order by workspace",
     )
     .bind(reaction)
-    .fetch_all(pool)
+    .fetch_all(connections)
     .await?;
     Ok(rows.into_iter().map(|(workspace, position)| (WorkspaceId(workspace), unsigned(position))).collect())
 }

@@ -54,7 +54,7 @@ const WRITE: &str = "
     where h.workspace = w.workspace";
 
 /// Writes the rows of a batch whose heads are locked.
-pub(super) async fn write(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<(), LogError> {
+pub(super) async fn write(connection: &mut PgConnection, keeps: bool, rows: &Rows<'_>) -> Result<(), LogError> {
     let taken: Vec<(&ClaimKey, Uuid, u64)> =
         rows.claims.iter().filter_map(|(key, row)| row.map(|(owner, position)| (key, owner, position))).collect();
     let released: Vec<&ClaimKey> = rows.claims.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key).collect();
@@ -62,6 +62,7 @@ pub(super) async fn write(connection: &mut PgConnection, rows: &Rows<'_>) -> Res
         rows.events.iter().filter(|row| row.placed.position == 1).map(|row| row.workspace.0).collect();
     let (events, nodes, outcomes) = (&rows.events, &rows.nodes, &rows.outcomes);
     sqlx::query(WRITE)
+        .persistent(keeps)
         .bind(column(events, |row| row.workspace.0))
         .bind(column(events, |row| signed(row.placed.position)))
         .bind(column(events, |row| row.stream_type.name()))
