@@ -2,6 +2,8 @@
 //!
 //! The log stores a claim under a keyed hash of its value, in the same transaction as the event that takes it.
 
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -36,6 +38,13 @@ pub enum ClaimKind {
 }
 
 impl ClaimKind {
+    /// The kind with a stored name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+        Self::deserialize(name).ok()
+    }
+
     /// The stored name.
     #[must_use]
     pub const fn name(self) -> &'static str {

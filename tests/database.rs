@@ -35,6 +35,15 @@ fn name(folder: &Path) -> String {
     format!("story_{}", name.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
+/// The URL of a new database on the server, whatever this run is on.
+pub async fn fresh(folder: &Path) -> String {
+    let name = name(folder);
+    let mut connection = PgConnection::connect_with(&direct()).await.expect("the server of the tests");
+    connection.execute(AssertSqlSafe(format!("create database {name}"))).await.expect("made");
+    connection.close().await.expect("closed");
+    direct().database(&name).to_url_lossy().to_string()
+}
+
 /// How a program is opened whose data folder is `folder`. On PostgreSQL its database is made when it is not there.
 pub async fn options(folder: &Path) -> OpenOptions {
     let options = OpenOptions::in_folder(folder);
@@ -64,9 +73,13 @@ pub async fn options(folder: &Path) -> OpenOptions {
 
 /// Removes the folder's database.
 pub fn remove(folder: &Path) {
-    if !is_postgres() {
-        return;
+    if is_postgres() {
+        remove_fresh(folder);
     }
+}
+
+/// The same for one that [`fresh`] has made.
+pub fn remove_fresh(folder: &Path) {
     let statement = format!("drop database if exists {} with (force)", name(folder));
     let removing = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -68,7 +68,7 @@ fn found(ill: &[(Level, String, String)], level: Level, check: &str, part: &str)
     assert!(ill.iter().any(|finding| fits(&finding)), "no {level:?} of {check} with {part:?} in {ill:#?}");
 }
 
-async fn tamper(folder: &Path, file: &str, sql: &'static str) {
+pub async fn tamper(folder: &Path, file: &str, sql: &'static str) {
     let url = format!("sqlite:{}", folder.join(file).display());
     let mut connection = SqliteConnection::connect(&url).await.expect("the ground of the story");
     sqlx::raw_sql(sql).execute(&mut connection).await.expect("the ground of the story");

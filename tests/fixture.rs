@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aggregates::ids::WorkspaceId;
-use chatbotx::app::{App, Caller};
+use chatbotx::app::{App, Caller, OpenOptions};
 use chatbotx::channels::webchat::{Account, InboundText, Received, Session, new_visitor, receive};
 use chatbotx::clock::ManualClock;
 use chatbotx::operations::{CallOptions, registry};
@@ -29,8 +29,20 @@ pub struct Program {
 impl Program {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let options = database::options(folder.path()).await;
+        Self::start_with(folder, options).await
+    }
+
+    /// The same on SQLite, whatever this run is on.
+    pub async fn start_on_sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = OpenOptions::in_folder(folder.path());
+        Self::start_with(folder, options).await
+    }
+
+    async fn start_with(folder: tempfile::TempDir, options: OpenOptions) -> Self {
         let clock = Arc::new(ManualClock::at(NEW_YEAR));
-        let app = open(&folder, &clock).await;
+        let app = App::open_with_clock(&options, Arc::<ManualClock>::clone(&clock)).await.expect("opened");
         let workspace = app.create_workspace("Bakery").await.expect("a workspace");
         let reactions = reacting(&app);
         Self { folder, clock, app, caller: Caller::local(workspace), reactions }

@@ -18,6 +18,7 @@ mod flow_trials;
 mod flows;
 mod following;
 mod messages;
+mod migrating;
 mod named_nouns;
 mod replay;
 mod surface;

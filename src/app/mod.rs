@@ -169,6 +169,9 @@ impl App {
     #[must_use]
     pub fn troubles(&self) -> Vec<&'static str> {
         let mut troubles = Vec::new();
+        if !self.log.store().is_reachable() {
+            troubles.push("the database does not answer");
+        }
         if self.log.failed_at().is_some_and(|at| at.elapsed() < FAILURE_REMEMBERED) {
             troubles.push("the event log cannot be written");
         }

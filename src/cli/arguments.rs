@@ -33,6 +33,12 @@ const MAIN_EXAMPLES: &str = "Examples:
 Every option can be set by an environment variable: --listen is CHATBOTX_LISTEN.
 Exit codes: 1 refused, 2 wrong usage, 3 unavailable.";
 
+const MIGRATE_EXAMPLES: &str = "Example:
+  chatbotx migrate --from sqlite:/var/lib/chatbotx/events.db --to postgres://chatbotx@localhost/chatbotx \\
+      --master-key-file /var/lib/chatbotx/master.key
+
+Stop the program first. The master key stays what it is: start with it on the new database.";
+
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -67,6 +73,19 @@ pub enum Command {
     Backup {
         /// A file that does not exist yet
         file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy the log into an empty database of another kind, with its positions and hashes, and verify it there
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate {
+        /// Where the log is
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// An empty database
+        #[arg(long, value_name = "URL")]
+        to: String,
         /// Print JSON
         #[arg(long)]
         json: bool,

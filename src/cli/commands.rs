@@ -11,7 +11,7 @@ use super::export::Destination;
 use super::log_arguments::{ExportArguments, LogCommand, ReplayArguments};
 use super::options::GlobalOptions;
 use super::output::{OPERATIONS, PROJECTIONS, REPLAYED, TOKENS, VERIFIED, WORKSPACES, table};
-use super::{Form, chat, doctor, flow, serve, stdio};
+use super::{Form, chat, doctor, flow, migrate, serve, stdio};
 use crate::app::NewToken;
 use crate::local::call_input;
 use crate::local::control::ControlCommand;
@@ -40,6 +40,7 @@ pub(super) fn form(command: &Command) -> Form {
         Command::Log(LogCommand::Export(arguments)) => arguments.json || arguments.out.is_none(),
         Command::Log(LogCommand::Replay(arguments)) => arguments.json,
         Command::Backup { json, .. }
+        | Command::Migrate { json, .. }
         | Command::Doctor { json, .. }
         | Command::Demo { json, .. }
         | Command::Workspace(WorkspaceCommand::Create { json, .. } | WorkspaceCommand::List { json })
@@ -76,6 +77,7 @@ pub(super) async fn execute(options: &GlobalOptions, command: Command) -> Result
             bar(command, |result| format!("wrote {} bytes to {}", result["bytes"], text(result, "file")), json)
         }
         Command::Flow(command) => return flow::execute(options, command).await,
+        Command::Migrate { from, to, json } => return migrate::migrate(options, &from, &to, json).await,
         Command::Doctor { full, json } => return doctor::doctor(options, full, json).await,
         Command::Demo { contacts, seed, workspace, json } => {
             bar(ControlCommand::Demo(DemoRequest { workspace, contacts, seed }), demo_made, json)

@@ -92,7 +92,8 @@ fn print_line(value: &Value) -> Result<(), Problem> {
     writeln!(std::io::stdout(), "{value}").map_err(|_| Problem::new(Code::Unavailable, "standard output was closed"))
 }
 
-fn style() -> ProgressStyle {
+/// How a bar looks.
+pub fn style() -> ProgressStyle {
     ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {per_sec} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -11,6 +11,7 @@ mod expiry;
 mod export;
 mod flow;
 mod log_arguments;
+mod migrate;
 mod moments;
 mod options;
 mod output;

@@ -8,6 +8,7 @@ mod appender;
 pub mod batch;
 #[cfg(test)]
 mod contract_tests;
+pub mod copying;
 mod decoding;
 pub mod event_stream;
 mod inspection;
@@ -48,7 +49,7 @@ use store::{EventRange, LogStore, Snapshot};
 const KEYS_IN_MEMORY: usize = 100_000;
 
 /// The property that tells under which master key a log was written.
-const MASTER_KEY_CHECK: &str = "master_key_check";
+pub(crate) const MASTER_KEY_CHECK: &str = "master_key_check";
 
 /// Contacts' keys.
 type Keys = HashMap<Uuid, Arc<SubjectKey>>;

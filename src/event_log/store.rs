@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::append::{AppendUnit, Appended, Fence, LogError, Refusal, StoredEvent, StoredOutcome};
 use super::batch::Head;
+use super::copying::{KeptOutcome, LogCopy};
 use super::merkle::{Hash, Node};
 
 /// One answer for each unit of a batch, in its order.
@@ -105,6 +106,9 @@ pub trait LogStore: Send + Sync + 'static {
 
     /// Whether other processes may write to it, too: then nothing that this process remembers says where a workspace ends.
     fn is_shared(&self) -> bool;
+
+    /// Whether the database answered when it was last asked; a database in a file always does.
+    fn is_reachable(&self) -> bool;
 
     /// Lets other processes know that this one has committed up to these positions. A hint: it may be lost.
     fn tell_others(&self, heads: &[(WorkspaceId, u64)]);
@@ -233,6 +237,25 @@ pub trait LogStore: Send + Sync + 'static {
 
     /// Gives back all leases on `purpose` that this process holds.
     fn release_leases<'a>(&'a self, purpose: &'static str) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// A page of the wrapped keys of a workspace's contacts, ordered by contact, after the given one. For copying.
+    fn subject_keys_after(
+        &self,
+        workspace: WorkspaceId,
+        after: Uuid,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(Uuid, Vec<u8>)>, LogError>>;
+
+    /// A page of the outcomes that are kept for a workspace, ordered by scope and hash of the key, after the given one. For copying.
+    fn outcomes_after(
+        &self,
+        workspace: WorkspaceId,
+        after: (String, Hash),
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<KeptOutcome>, LogError>>;
+
+    /// Begins to copy another log into this one, which is empty.
+    fn begin_copy(&self) -> BoxFuture<'_, Result<Box<dyn LogCopy>, LogError>>;
 
     /// Keeps a property of the log under `name`, unless one is kept; gives the one that is kept.
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>>;

@@ -13,6 +13,7 @@ pub mod doors;
 mod export;
 pub mod holder;
 pub mod listing;
+pub mod migrate;
 pub mod protocol;
 pub mod reach;
 pub mod server_file;

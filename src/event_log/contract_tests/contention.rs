@@ -176,3 +176,32 @@ async fn a_read_knows_of_what_another_process_has_just_committed() {
         assert_eq!(other.entries_after(WORKSPACE, position - 1, 10).await.expect("readable").len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_noticed_and_one_that_does_again_too() {
+    let fixture = fixture::<Postgres>().await;
+    let store = Arc::clone(fixture.log.store());
+    fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written").expect("taken");
+    assert!(store.is_reachable());
+    let until = async |wanted: bool| {
+        let met = async {
+            while store.is_reachable() != wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), met).await.expect("noticed");
+    };
+    let (options, name) = (super::postgres::server(), super::postgres::database(fixture.folder.path()));
+    let mut elsewhere = PgConnection::connect_with(&options).await.expect("a connection");
+    let shut = format!(
+        "alter database {name} with allow_connections false;
+         select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
+    );
+    elsewhere.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(shut))).await.expect("shut");
+    until(false).await;
+    let open = format!("alter database {name} with allow_connections true");
+    elsewhere.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(open))).await.expect("opened");
+    until(true).await;
+    let next = fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written");
+    assert_eq!(next.map(|appended| appended.position), Ok(2));
+}

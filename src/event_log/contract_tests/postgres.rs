@@ -16,7 +16,7 @@ pub(super) struct Postgres;
 ///
 /// # Panics
 /// Without one: what only one database was tried with does not count as tested.
-fn server() -> PgConnectOptions {
+pub(super) fn server() -> PgConnectOptions {
     std::env::var("CHATBOTX_TEST_POSTGRES")
         .expect("CHATBOTX_TEST_POSTGRES is not set: `eval \"$(./tests/postgres start)\"` starts a server and sets it")
         .parse()
@@ -24,7 +24,7 @@ fn server() -> PgConnectOptions {
 }
 
 /// The database that belongs to a folder; temporary folders have names of their own.
-fn database(folder: &Path) -> String {
+pub(super) fn database(folder: &Path) -> String {
     let name = folder.file_name().expect("a name").to_string_lossy();
     let plain: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!("contract_{plain}")

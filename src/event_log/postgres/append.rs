@@ -30,7 +30,7 @@ const LOCK_FREE: &str = "select workspace, position, recorded_at, frontier from 
     where workspace = any($1) order by workspace for update skip locked";
 
 /// Heads that are not there yet. Those that another process has made meanwhile are not given.
-const BEGIN_WORKSPACES: &str = "insert into chatbotx_log.heads (workspace, position, recorded_at, frontier)
+pub(super) const BEGIN_WORKSPACES: &str = "insert into chatbotx_log.heads (workspace, position, recorded_at, frontier)
     select workspace, 0, 0, ''::bytea from unnest($1::uuid[]) as w (workspace) order by workspace
     on conflict (workspace) do nothing returning workspace";
 

@@ -1,6 +1,7 @@
 //! What is kept beside the events, one statement each: snapshots, uses of tokens, checkpoints of reactions, properties.
 
 use aggregates::ids::{TokenId, WorkspaceId};
+use sqlx::postgres::PgExecutor;
 use uuid::Uuid;
 
 use super::connections::Connections;
@@ -45,8 +46,8 @@ pub(super) async fn forget_outcomes(connections: &Connections, now: i64) -> Resu
     Ok(done.rows_affected())
 }
 
-pub(super) async fn token_uses(
-    connections: &Connections,
+pub(super) async fn token_uses_on<'c>(
+    executor: impl PgExecutor<'c>,
     uses: &[(WorkspaceId, TokenId, i64)],
 ) -> Result<(), LogError> {
     // In one order, so that two processes never wait for one another.
@@ -61,13 +62,13 @@ pub(super) async fn token_uses(
     .bind(uses.iter().map(|(workspace, ..)| workspace.0).collect::<Vec<_>>())
     .bind(uses.iter().map(|(_, token, _)| token.0).collect::<Vec<_>>())
     .bind(uses.iter().map(|(.., used_at)| *used_at).collect::<Vec<_>>())
-    .execute(connections)
+    .execute(executor)
     .await?;
     Ok(())
 }
 
-pub(super) async fn reaction_checkpoints(
-    connections: &Connections,
+pub(super) async fn reaction_checkpoints_on<'c>(
+    executor: impl PgExecutor<'c>,
     checkpoints: &[ReactionCheckpoint],
 ) -> Result<(), LogError> {
     sqlx::query(
@@ -78,17 +79,23 @@ pub(super) async fn reaction_checkpoints(
     .bind(checkpoints.iter().map(|checkpoint| checkpoint.reaction).collect::<Vec<_>>())
     .bind(checkpoints.iter().map(|checkpoint| checkpoint.workspace.0).collect::<Vec<_>>())
     .bind(checkpoints.iter().map(|checkpoint| signed(checkpoint.position)).collect::<Vec<_>>())
-    .execute(connections)
+    .execute(executor)
     .await?;
     Ok(())
 }
 
-pub(super) async fn property(connections: &Connections, name: &str, value: &[u8]) -> Result<Vec<u8>, LogError> {
+/// Keeps a property unless one is kept.
+pub(super) async fn property_on<'c>(executor: impl PgExecutor<'c>, name: &str, value: &[u8]) -> Result<(), LogError> {
     sqlx::query("insert into chatbotx_log.log_properties (name, value) values ($1, $2) on conflict (name) do nothing")
         .bind(name)
         .bind(value)
-        .execute(connections)
+        .execute(executor)
         .await?;
+    Ok(())
+}
+
+pub(super) async fn property(connections: &Connections, name: &str, value: &[u8]) -> Result<Vec<u8>, LogError> {
+    property_on(connections, name, value).await?;
     let (kept,): (Vec<u8>,) = sqlx::query_as("select value from chatbotx_log.log_properties where name = $1")
         .bind(name)
         .fetch_one(connections)

@@ -5,6 +5,7 @@
 
 mod append;
 mod connections;
+mod copy;
 mod inspect;
 mod keep;
 mod leases;
@@ -26,9 +27,11 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 
 use self::connections::Connections;
+use self::copy::PostgresCopy;
 use self::others::Others;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
+use super::copying::{KeptOutcome, LogCopy};
 use super::merkle::{Hash, Node};
 use super::store::{
     BatchAnswers, EventRange, Heard, Lease, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
@@ -160,6 +163,10 @@ impl LogStore for PostgresLog {
         true
     }
 
+    fn is_reachable(&self) -> bool {
+        self.others.is_server_there()
+    }
+
     fn tell_others(&self, heads: &[(WorkspaceId, u64)]) {
         self.others.tell(heads);
     }
@@ -284,7 +291,7 @@ impl LogStore for PostgresLog {
     }
 
     fn keep_token_uses<'a>(&'a self, uses: &'a [(WorkspaceId, TokenId, i64)]) -> BoxFuture<'a, Result<(), LogError>> {
-        keep::token_uses(&self.readers, uses).boxed()
+        keep::token_uses_on(&self.readers, uses).boxed()
     }
 
     fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>> {
@@ -302,7 +309,7 @@ impl LogStore for PostgresLog {
         &'a self,
         checkpoints: &'a [ReactionCheckpoint],
     ) -> BoxFuture<'a, Result<(), LogError>> {
-        keep::reaction_checkpoints(&self.readers, checkpoints).boxed()
+        keep::reaction_checkpoints_on(&self.readers, checkpoints).boxed()
     }
 
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>> {
@@ -324,6 +331,33 @@ impl LogStore for PostgresLog {
 
     fn kept_property<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LogError>> {
         read::kept_property(&self.readers, name).boxed()
+    }
+
+    fn subject_keys_after(
+        &self,
+        workspace: WorkspaceId,
+        after: Uuid,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(Uuid, Vec<u8>)>, LogError>> {
+        read::subject_keys_after(&self.readers, workspace, after, limit).boxed()
+    }
+
+    fn outcomes_after(
+        &self,
+        workspace: WorkspaceId,
+        after: (String, Hash),
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<KeptOutcome>, LogError>> {
+        read::outcomes_after(&self.readers, workspace, after, limit).boxed()
+    }
+
+    fn begin_copy(&self) -> BoxFuture<'_, Result<Box<dyn LogCopy>, LogError>> {
+        async move {
+            let connection = self.writers.pool.acquire().await?.detach();
+            let copy = PostgresCopy::begin(connection, self.writers.keeps).await?;
+            Ok(Box::new(copy) as Box<dyn LogCopy>)
+        }
+        .boxed()
     }
 
     fn copy_to<'a>(&'a self, _: &'a Path) -> BoxFuture<'a, Result<(), LogError>> {

@@ -5,6 +5,7 @@
 //! the log is the truth, and it is asked often enough.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,12 +42,20 @@ pub(super) struct Others {
     unsent: Mutex<BTreeMap<WorkspaceId, u64>>,
     news: Notify,
     stop: CancellationToken,
+    /// Set while the server does not answer.
+    silent: AtomicBool,
 }
 
 impl Others {
     pub(super) fn new() -> Arc<Self> {
         let unsent = Mutex::default();
-        Arc::new(Self { process: Uuid::now_v7(), unsent, news: Notify::new(), stop: CancellationToken::new() })
+        Arc::new(Self {
+            process: Uuid::now_v7(),
+            unsent,
+            news: Notify::new(),
+            stop: CancellationToken::new(),
+            silent: AtomicBool::new(false),
+        })
     }
 
     /// The id of this process among those on the database.
@@ -58,6 +67,11 @@ impl Others {
     pub(super) fn tell(&self, heads: &[(WorkspaceId, u64)]) {
         self.unsent.lock().unwrap_or_else(PoisonError::into_inner).extend(heads.iter().copied());
         self.news.notify_one();
+    }
+
+    /// Whether the server answered when it was last asked.
+    pub(super) fn is_server_there(&self) -> bool {
+        !self.silent.load(Ordering::Relaxed)
     }
 
     /// Ends the tasks.
@@ -103,12 +117,19 @@ impl Others {
             }
             match read::positions(&connections, latest.saturating_sub(OVERLAP_US)).await {
                 Ok(heads) => {
+                    if self.silent.swap(false, Ordering::Relaxed) {
+                        tracing::warn!("the database answers again");
+                    }
                     for (workspace, position, recorded_at) in heads {
                         latest = latest.max(recorded_at);
                         heard(workspace, position);
                     }
                 }
-                Err(error) => tracing::debug!(%error, "the heads of the log cannot be asked for"),
+                Err(error) => {
+                    if !self.silent.swap(true, Ordering::Relaxed) && !self.stop.is_cancelled() {
+                        tracing::error!(%error, "the database does not answer");
+                    }
+                }
             }
             let asked = Instant::now();
             let poll = if listener.is_some() { POLL_BESIDE_HINTS } else { POLL };

@@ -12,6 +12,7 @@ use super::connections::Connections;
 use super::rows::signed;
 use crate::event_log::append::{LogError, Placed, StoredEvent, StoredOutcome};
 use crate::event_log::batch::Head;
+use crate::event_log::copying::KeptOutcome;
 use crate::event_log::merkle::{Hash, Node};
 use crate::event_log::store::{EventRange, Snapshot, StoredClaim, Traces};
 
@@ -212,6 +213,50 @@ pub(super) async fn subject_keys(
     .fetch_all(connections)
     .await?;
     Ok(rows)
+}
+
+pub(super) async fn subject_keys_after(
+    connections: &Connections,
+    workspace: WorkspaceId,
+    after: Uuid,
+    limit: usize,
+) -> Result<Vec<(Uuid, Vec<u8>)>, LogError> {
+    let rows = sqlx::query_as(
+        "select subject, wrapped from chatbotx_log.subject_keys
+         where workspace = $1 and subject > $2 order by subject limit $3",
+    )
+    .bind(workspace.0)
+    .bind(after)
+    .bind(limited(limit))
+    .fetch_all(connections)
+    .await?;
+    Ok(rows)
+}
+
+pub(super) async fn outcomes_after(
+    connections: &Connections,
+    workspace: WorkspaceId,
+    (scope, hash): (String, Hash),
+    limit: usize,
+) -> Result<Vec<KeptOutcome>, LogError> {
+    let rows = sqlx::query(
+        "select scope, key_hash, kept_until, position, fingerprint, outcome, changed from chatbotx_log.idempotency_keys
+         where workspace = $1 and (scope, key_hash) > ($2, $3) order by scope, key_hash limit $4",
+    )
+    .bind(workspace.0)
+    .bind(scope)
+    .bind(hash.as_slice())
+    .bind(limited(limit))
+    .fetch_all(connections)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let hash: &[u8] = row.try_get(1)?;
+            let hash =
+                hash.try_into().map_err(|_| LogError::Damaged("a kept outcome has a malformed key".to_owned()))?;
+            Ok((row.try_get(0)?, hash, outcome_of(row, 3)?, row.try_get(2)?))
+        })
+        .collect()
 }
 
 pub(super) async fn outcome(

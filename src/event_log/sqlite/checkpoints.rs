@@ -42,6 +42,15 @@ pub(super) async fn keep(
     checkpoints: &[ReactionCheckpoint],
 ) -> Result<(), LogError> {
     let mut transaction = connection.begin_with("begin immediate").await?;
+    move_on(&mut transaction, checkpoints).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+pub(super) async fn move_on(
+    connection: &mut SqliteConnection,
+    checkpoints: &[ReactionCheckpoint],
+) -> Result<(), LogError> {
     for chunk in checkpoints.chunks(100) {
         let mut query = QueryBuilder::<Sqlite>::new("with moved (reaction, workspace, position) as (");
         query.push_values(chunk, |mut row, checkpoint| {
@@ -52,8 +61,7 @@ pub(super) async fn keep(
              where moved.reaction = kept.reaction and moved.workspace = kept.workspace
              and moved.position > kept.position",
         );
-        query.build().execute(&mut *transaction).await?;
+        query.build().execute(&mut *connection).await?;
     }
-    transaction.commit().await?;
     Ok(())
 }

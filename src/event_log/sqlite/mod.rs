@@ -1,6 +1,7 @@
 //! The log on SQLite: one writer connection with `synchronous=FULL`, some that only read, write-ahead logging.
 
 mod checkpoints;
+mod copy;
 mod inspect;
 mod read;
 mod write;
@@ -22,10 +23,12 @@ use uuid::Uuid;
 
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
 use super::batch::Head;
+use super::copying::{KeptOutcome, LogCopy};
 use super::merkle::{Hash, Node};
 use super::store::{
     BatchAnswers, EventRange, Heard, Lease, LogStore, ReactionCheckpoint, Snapshot, StoredClaim, Traces, WhenHeld,
 };
+use copy::SqliteCopy;
 use writer::Writer;
 
 pub use inspect::inspect;
@@ -95,6 +98,10 @@ impl LogStore for SqliteLog {
     fn is_shared(&self) -> bool {
         // One process holds the data folder.
         false
+    }
+
+    fn is_reachable(&self) -> bool {
+        true
     }
 
     fn tell_others(&self, _: &[(WorkspaceId, u64)]) {}
@@ -285,6 +292,32 @@ impl LogStore for SqliteLog {
 
     fn kept_property<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LogError>> {
         read::kept_property(&self.readers, name).boxed()
+    }
+
+    fn subject_keys_after(
+        &self,
+        workspace: WorkspaceId,
+        after: Uuid,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(Uuid, Vec<u8>)>, LogError>> {
+        read::subject_keys_after(&self.readers, workspace, after, limit).boxed()
+    }
+
+    fn outcomes_after(
+        &self,
+        workspace: WorkspaceId,
+        after: (String, Hash),
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<KeptOutcome>, LogError>> {
+        read::outcomes_after(&self.readers, workspace, after, limit).boxed()
+    }
+
+    fn begin_copy(&self) -> BoxFuture<'_, Result<Box<dyn LogCopy>, LogError>> {
+        async move {
+            let connection = self.writer.lock().await.another().await?;
+            Ok(Box::new(SqliteCopy::begin(connection).await?) as Box<dyn LogCopy>)
+        }
+        .boxed()
     }
 
     fn copy_to<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, Result<(), LogError>> {

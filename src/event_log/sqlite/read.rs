@@ -7,8 +7,9 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 use uuid::Uuid;
 
-use crate::event_log::append::{LogError, Placed, StoredEvent};
+use crate::event_log::append::{LogError, Placed, StoredEvent, StoredOutcome};
 use crate::event_log::batch::Head;
+use crate::event_log::copying::KeptOutcome;
 use crate::event_log::merkle::{Frontier, Hash, Node};
 use crate::event_log::store::{EventRange, Snapshot, StoredClaim, Traces};
 
@@ -211,6 +212,55 @@ pub(super) async fn subject_keys(
         keys.extend(rows);
     }
     Ok(keys)
+}
+
+pub(super) async fn subject_keys_after(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    after: Uuid,
+    limit: usize,
+) -> Result<Vec<(Uuid, Vec<u8>)>, LogError> {
+    let rows = sqlx::query_as(
+        "select subject, wrapped from subject_keys where workspace = $1 and subject > $2 order by subject limit $3",
+    )
+    .bind(workspace.0)
+    .bind(after)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(readers)
+    .await?;
+    Ok(rows)
+}
+
+pub(super) async fn outcomes_after(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    (scope, hash): (String, Hash),
+    limit: usize,
+) -> Result<Vec<KeptOutcome>, LogError> {
+    let rows = sqlx::query(
+        "select scope, key_hash, kept_until, position, fingerprint, outcome, changed from idempotency_keys
+         where workspace = $1 and (scope, key_hash) > ($2, $3) order by scope, key_hash limit $4",
+    )
+    .bind(workspace.0)
+    .bind(scope)
+    .bind(hash.as_slice())
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(readers)
+    .await?;
+    let fits = |bytes: &[u8]| -> Result<Hash, LogError> {
+        bytes.try_into().map_err(|_| LogError::Damaged("a kept outcome is malformed".to_owned()))
+    };
+    rows.iter()
+        .map(|row| {
+            let outcome = StoredOutcome {
+                fingerprint: fits(row.try_get(4)?)?,
+                outcome: row.try_get(5)?,
+                position: u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or_default(),
+                changed: row.try_get(6)?,
+            };
+            Ok((row.try_get(0)?, fits(row.try_get(1)?)?, outcome, row.try_get(2)?))
+        })
+        .collect()
 }
 
 pub(super) async fn snapshot(

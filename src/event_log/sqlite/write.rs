@@ -172,7 +172,7 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-async fn write_rows(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), LogError> {
+pub(super) async fn write_rows(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), LogError> {
     write_events(connection, rows).await?;
     write_claims(connection, rows).await?;
     write_keys_and_outcomes(connection, rows).await?;
@@ -336,8 +336,17 @@ pub(super) async fn keep_token_uses(
     uses: &[(WorkspaceId, TokenId, i64)],
 ) -> Result<(), LogError> {
     let mut transaction = connection.begin_with("begin immediate").await?;
+    write_token_uses(&mut transaction, uses).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+pub(super) async fn write_token_uses(
+    connection: &mut SqliteConnection,
+    uses: &[(WorkspaceId, TokenId, i64)],
+) -> Result<(), LogError> {
     insert(
-        &mut transaction,
+        connection,
         "insert into token_uses (workspace, token, used_at) ",
         " on conflict (workspace, token) do update set used_at = max(used_at, excluded.used_at)",
         uses,
@@ -345,7 +354,5 @@ pub(super) async fn keep_token_uses(
             row.push_bind(workspace.0).push_bind(token.0).push_bind(*used_at);
         },
     )
-    .await?;
-    transaction.commit().await?;
-    Ok(())
+    .await
 }

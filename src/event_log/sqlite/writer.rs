@@ -35,6 +35,14 @@ impl Writer {
         Ok(self.connection.insert(connection))
     }
 
+    /// A connection of its own, for a transaction that goes on for long.
+    ///
+    /// # Errors
+    /// When none can be made.
+    pub(super) async fn another(&self) -> Result<SqliteConnection, LogError> {
+        Ok(self.options.connect().await?)
+    }
+
     /// Passes on what came of a write; gives the connection up when the database failed.
     ///
     /// # Errors
