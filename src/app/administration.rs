@@ -294,6 +294,10 @@ impl App {
     /// `conflict` when the file exists; `unavailable` when it cannot be written.
     pub async fn backup(&self, file: &Path) -> Result<u64, Problem> {
         use std::os::unix::fs::OpenOptionsExt;
+        if self.log.store().is_shared() {
+            return Err(Problem::new(Code::InvalidInput, "a log on PostgreSQL is copied by PostgreSQL's own tools")
+                .hint("pg_dump --schema=chatbotx_log; read tables follow from the log"));
+        }
         let failed = |error: &std::io::Error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
                 Problem::new(Code::Conflict, "there is a file of this name already").field("file")

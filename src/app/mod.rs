@@ -1,6 +1,7 @@
 //! The one way to act: load, decide, append, answer; and to read what is fresh. Wires the rooms together once.
 
 mod administration;
+mod alone;
 mod authentication;
 mod caller;
 mod event_filter;

@@ -17,7 +17,7 @@ pub(super) enum TablesPlace {
     /// In generations of files in a folder, which no other process uses.
     Folder(PathBuf),
     /// In a schema of a server.
-    Server(Schema),
+    Server(Box<Schema>),
 }
 
 impl TablesPlace {
@@ -27,7 +27,7 @@ impl TablesPlace {
         let schema = schema.named(&format!("{}_{}", projections::SCHEMA, projections::VERSION));
         // As the log does: whoever keeps no statements wants none kept.
         let statements = if event_log::keeps_statements(url) { Statements::Named } else { Statements::Unnamed };
-        Ok(Self::Server(Schema { statements, ..schema }))
+        Ok(Self::Server(Box::new(Schema { statements, ..schema })))
     }
 
     /// Opens the tables. Those that are of another version, or unreadable, are thrown away, and new ones begin empty.

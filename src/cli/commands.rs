@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::arguments::{Command, ProjectionsCommand, TokenCommand, WorkspaceCommand};
 use super::call_arguments::CallArguments;
-use super::control::{Progress, absolute, control};
+use super::control::{Progress, absolute, control, print_line};
 use super::export::Destination;
 use super::log_arguments::{ExportArguments, LogCommand, ReplayArguments};
 use super::options::GlobalOptions;
@@ -91,8 +91,8 @@ pub(super) async fn execute(options: &GlobalOptions, command: Command) -> Result
     let verdict = matches!(plan.command, ControlCommand::LogVerify {});
     let result = control(options, plan.command, plan.progress).await?;
     match plan.render {
-        Some(_) if plan.json => println!("{result}"),
-        Some(render) => println!("{}", render(&result)),
+        Some(_) if plan.json => print_line(&result)?,
+        Some(render) => print_line(&render(&result))?,
         None => {}
     }
     let found_bad = verdict && result["ok"] != Value::Bool(true);

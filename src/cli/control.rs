@@ -87,7 +87,10 @@ async fn follow(mut connection: Connection, progress: Progress) -> Result<Value,
 }
 
 /// Prints one line, and ends quietly when its reader has seen enough.
-fn print_line(value: &Value) -> Result<(), Problem> {
+///
+/// # Errors
+/// `unavailable` when nobody reads standard output any more.
+pub fn print_line(value: &dyn std::fmt::Display) -> Result<(), Problem> {
     use std::io::Write;
     writeln!(std::io::stdout(), "{value}").map_err(|_| Problem::new(Code::Unavailable, "standard output was closed"))
 }

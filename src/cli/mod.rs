@@ -82,8 +82,13 @@ fn filter(wanted: &str) -> Result<EnvFilter, Problem> {
     let unreadable =
         |error: &dyn std::fmt::Display| Problem::invalid("log", error.to_string()).hint("for example: --log info");
     let quiet = "rmcp=error".parse().map_err(|error| unreadable(&error))?;
+    // What PostgreSQL notices, such as a table that is there already, tells nobody anything.
+    let notices = "sqlx::postgres::notice=warn".parse().map_err(|error| unreadable(&error))?;
     let wanted: Vec<&str> = wanted.split(',').filter(|one| !one.trim_start().starts_with("rmcp")).collect();
-    Ok(EnvFilter::try_new(wanted.join(",")).map_err(|error| unreadable(&error))?.add_directive(quiet))
+    Ok(EnvFilter::try_new(wanted.join(","))
+        .map_err(|error| unreadable(&error))?
+        .add_directive(notices)
+        .add_directive(quiet))
 }
 
 /// Logs go to standard error, as far as somebody wants them: a server's owner does, an assistant's host does not.

@@ -17,12 +17,12 @@ use crate::app::App;
 use crate::app::CreatedToken;
 use crate::local::control::first_token;
 use crate::local::holder::Yields;
-use crate::local::service::{FIRST_WORKSPACE, opener};
+use crate::local::service::{FIRST_START, FIRST_WORKSPACE, opener};
 use crate::local::{DataFolder, Reach, doors};
 use crate::problem::{Code, Problem};
 
 /// A little longer than the door lets calls finish: then the folder is given back in any case.
-const DRAIN: Duration = Duration::from_secs(12);
+const DRAIN: Duration = Duration::from_secs(9);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -43,7 +43,7 @@ pub async fn serve(options: &GlobalOptions) -> Result<(), Problem> {
     let app = apps.recv().await.ok_or_else(|| Problem::internal(&"the program was not opened"))?;
     let address = reachable(bound);
     let outcome = async {
-        let token = first_start(&app).await?;
+        let token = app.alone(FIRST_START, first_start(&app)).await?;
         holder.announce(&address)?;
         greet(options, &folder, &address, token.as_ref())?;
         run(app, options, listener).await

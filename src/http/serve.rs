@@ -28,7 +28,7 @@ use crate::mcp::{self, Backend, Calls, Door};
 use crate::settings::Settings;
 
 /// How long running calls may take to end when the server stops.
-const DRAIN_TIME: Duration = Duration::from_secs(10);
+const DRAIN_TIME: Duration = Duration::from_secs(8);
 /// How long reads go on then: long enough for all but those that wait for something to happen.
 const DRAIN_READS: Duration = Duration::from_secs(1);
 /// How long the last answers may take from the handler to the wire.

@@ -18,6 +18,8 @@ use crate::app::{OpenOptions, TokenSummary};
 use crate::problem::{Code, Problem};
 use crate::reactions::Reactions;
 
+/// What one process at a time does, of several that begin on an empty database.
+pub const FIRST_START: &str = "first_start";
 /// What the workspace is called that a new data folder begins with.
 pub const FIRST_WORKSPACE: &str = "My workspace";
 
@@ -43,11 +45,18 @@ pub fn opener(options: OpenOptions, opened: mpsc::UnboundedSender<Arc<App>>) -> 
     })
 }
 
+async fn make_first_workspace(app: &Arc<App>) -> Result<(), Problem> {
+    if app.workspaces().await?.is_empty() {
+        app.create_workspace(FIRST_WORKSPACE).await?;
+    }
+    Ok(())
+}
+
 impl Service for AppService {
     fn admit(&self, opening: McpOpening) -> BoxFuture<'_, Result<McpSession, Problem>> {
         async move {
             if opening.workspace.is_none() && self.app.workspaces().await?.is_empty() {
-                self.app.create_workspace(FIRST_WORKSPACE).await?;
+                self.app.alone(FIRST_START, make_first_workspace(&self.app)).await?;
             }
             let workspace = resolve_workspace(&self.app, opening.workspace.as_deref()).await?;
             let caller = match &opening.token {

@@ -36,9 +36,9 @@ pub(super) async fn url(folder: &Path) -> String {
     let mut connection = PgConnection::connect_with(&server()).await.expect("the server of the tests");
     let made = connection.execute(AssertSqlSafe(format!("create database {name}"))).await;
     // 42P04: it is there already.
-    let code = made
-        .err()
-        .map(|error| error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned());
+    let code = made.err().map(|error| {
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned()
+    });
     assert!(matches!(code.as_deref(), None | Some("42P04")), "{code:?}");
     connection.close().await.expect("closed");
     server().database(&name).to_url_lossy().to_string()

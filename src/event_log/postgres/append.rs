@@ -161,7 +161,7 @@ pub(super) fn head(row: &PgRow) -> Result<(WorkspaceId, Head), LogError> {
 
 /// SQLSTATE 55P03, "lock not available".
 fn held_too_long(error: sqlx::Error) -> LogError {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     if code.as_deref() == Some("55P03") { LogError::Held } else { error.into() }
 }
 

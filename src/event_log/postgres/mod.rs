@@ -55,7 +55,8 @@ const TRIES: u32 = 3;
 pub struct PostgresLog {
     writers: Connections,
     readers: Connections,
-    listen: PgConnectOptions,
+    /// Where hints are listened for; nowhere through a pooler: it would pass them on to whoever uses that connection next.
+    listen: Option<PgConnectOptions>,
     others: Arc<Others>,
 }
 
@@ -76,9 +77,9 @@ impl PostgresLog {
     /// the tables.
     pub async fn open(url: &str, listen_url: Option<&str>) -> Result<Self, LogError> {
         let options = |url: &str| Ok::<_, sqlx::Error>(url.parse::<PgConnectOptions>()?.application_name("chatbotx"));
-        let listen = options(listen_url.unwrap_or(url))?;
-        let options = options(url)?;
         let keeps = keeps_statements(url);
+        let listen = listen_url.or(keeps.then_some(url)).map(options).transpose()?;
+        let options = options(url)?;
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)

@@ -106,13 +106,21 @@ impl Others {
     }
 
     /// Tells `heard` what was committed elsewhere, until the end.
-    pub(super) async fn hear(self: Arc<Self>, connections: Connections, listen: PgConnectOptions, heard: Heard) {
+    pub(super) async fn hear(
+        self: Arc<Self>,
+        connections: Connections,
+        listen: Option<PgConnectOptions>,
+        heard: Heard,
+    ) {
         let mut listener = None;
         let mut listen_at = Instant::now();
         let mut latest = i64::MIN;
         loop {
-            if listener.is_none() && Instant::now() >= listen_at {
-                listener = self.listener(&connections, &listen).await;
+            if let Some(listen) = &listen
+                && listener.is_none()
+                && Instant::now() >= listen_at
+            {
+                listener = self.listener(&connections, listen).await;
                 listen_at = Instant::now() + LISTEN_AGAIN;
             }
             match read::positions(&connections, latest.saturating_sub(OVERLAP_US)).await {
