@@ -140,7 +140,10 @@ impl Server {
 
     /// A transaction to write in. The tables follow from the log: what a crash takes is folded again, so nobody waits for the disk.
     pub(crate) async fn begin_write(&self) -> Result<Connection, Error> {
-        self.begin(&self.writer, "begin isolation level read committed; set local synchronous_commit to off").await
+        // A process that stands still in the middle of it must not keep the others from folding for ever.
+        let how = "begin isolation level read committed; set local synchronous_commit to off; \
+            set local idle_in_transaction_session_timeout to '5s'";
+        self.begin(&self.writer, how).await
     }
 
     /// A transaction that changes what tables there are.

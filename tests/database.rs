@@ -138,3 +138,18 @@ pub async fn stored(folder: &Path) -> Vec<(String, Vec<u8>)> {
 async fn connected(folder: &Path) -> PgConnection {
     PgConnection::connect_with(&direct().database(&name(folder))).await.expect("the story's database")
 }
+
+/// Keeps the read tables from following, until the connection is dropped.
+pub async fn hold_read_tables(folder: &Path) -> Box<dyn std::any::Any> {
+    if is_postgres() {
+        let mut connection = connected(folder).await;
+        let (schema, version) = (projections::SCHEMA, projections::VERSION);
+        let hold = format!("begin; select 1 from {schema}_{version}.checkpoints for update");
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(hold))).await.expect("held");
+        return Box::new(connection);
+    }
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("views.db"));
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the read tables");
+    connection.execute("begin immediate").await.expect("held");
+    Box::new(connection)
+}

@@ -286,3 +286,26 @@ async fn a_log_is_opened_under_its_own_master_key_only() {
     std::fs::write(&key, own).expect("written");
     assert_eq!(refusal().await, None);
 }
+
+#[tokio::test]
+async fn what_tables_that_are_behind_do_not_show_is_not_called_missing() {
+    let program = Program::start().await;
+    program.done("create_contact", json!({"firstName": "Ana"})).await;
+    program.tables().await;
+    let held = database::hold_read_tables(program.folder.path()).await;
+    let created = program.done("create_contact", json!({"firstName": "Bo"})).await;
+    let id = created["contact"]["id"].clone();
+    let problem = program.refused("get_contact", json!({"contactId": id})).await;
+    assert_eq!(problem.code.name(), "unavailable", "{problem:?}");
+    assert!(problem.retry_after_ms.is_some());
+    assert_eq!(program.done("list_contacts", json!({})).await["stale"], true);
+    drop(held);
+    let found = async {
+        while program.call("get_contact", json!({"contactId": id})).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), found).await.expect("it is there");
+    let nobody = json!({"contactId": "contact_01jzzzzzzzzzzzzzzzzzzzzzzz"});
+    assert_eq!(program.refused("get_contact", nobody).await.code.name(), "not_found");
+}

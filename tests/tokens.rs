@@ -2,7 +2,7 @@
 
 use aggregates::ids::TokenId;
 use aggregates::token::{Permission, Scope};
-use chatbotx::app::NewToken;
+use chatbotx::app::{NewToken, NotLetIn};
 use chatbotx::problem::Code;
 use serde_json::json;
 
@@ -87,4 +87,13 @@ async fn what_opens_nothing_is_not_given_another_secret() {
     let (id, _) = token(&program, None).await;
     program.app.revoke_token(workspace, id).await.expect("revoked");
     assert_eq!(program.app.rotate_token(workspace, id, 0).await.expect_err("refused").code, Code::Conflict);
+}
+
+#[tokio::test]
+async fn a_good_token_is_not_called_bad_when_the_log_cannot_be_read() {
+    let program = Program::start().await;
+    let (_, token) = token(&program, None).await;
+    program.app.log().store().close().await;
+    assert_eq!(program.app.authenticate(&token).await.err(), Some(NotLetIn::Unavailable));
+    assert_eq!(program.app.authenticate("cbx_ws_nothing").await.err(), Some(NotLetIn::Unauthenticated));
 }

@@ -20,10 +20,16 @@ const TRUSTED: Duration = Duration::from_secs(2);
 /// Uses of a token are noted once a minute.
 const NOTED_EVERY_US: i64 = 60 * 1_000_000;
 
-/// A token that opens nothing: malformed, unknown, expired or revoked.
+/// Why somebody who shows a token is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token is missing, unknown, expired or revoked")]
-pub struct Unauthenticated;
+pub enum NotLetIn {
+    /// It opens nothing: malformed, unknown, expired or revoked.
+    #[error("the token is missing, unknown, expired or revoked")]
+    Unauthenticated,
+    /// Whose it is cannot be told right now, because the log cannot be read.
+    #[error("the token cannot be looked up right now")]
+    Unavailable,
+}
 
 /// What is remembered of tokens.
 pub(super) struct Tokens {
@@ -50,14 +56,15 @@ impl App {
     /// Finds out who shows `token`.
     ///
     /// # Errors
-    /// [`Unauthenticated`] for whatever opens nothing, without saying why. Also while the log cannot be read: nobody is let in then.
-    pub async fn authenticate(&self, token: &str) -> Result<Caller, Unauthenticated> {
-        let digest = token_text::digest(token).ok_or(Unauthenticated)?;
+    /// [`NotLetIn::Unauthenticated`] for whatever opens nothing, without saying why. While the log cannot be read nobody is let in, and
+    /// told so: an assistant would otherwise take its good token for a bad one.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller, NotLetIn> {
+        let digest = token_text::digest(token).ok_or(NotLetIn::Unauthenticated)?;
         match self.find_token(digest).await {
-            Ok(caller) => caller.ok_or(Unauthenticated),
+            Ok(caller) => caller.ok_or(NotLetIn::Unauthenticated),
             Err(error) => {
                 tracing::error!(%error, "a token could not be looked up");
-                Err(Unauthenticated)
+                Err(NotLetIn::Unavailable)
             }
         }
     }
@@ -112,14 +119,16 @@ impl App {
     }
 
     /// Whether a caller who was let in before still would be: its token is neither revoked nor expired, whatever
-    /// its secret is by now. The folder's owner always is.
+    /// its secret is by now. The folder's owner always is. While the log cannot be read nothing is told to anybody, and who was welcome
+    /// stays so until it can.
     pub async fn is_still_welcome(&self, caller: &Caller) -> bool {
-        match caller.token() {
-            Some(id) => {
-                let token = self.current_token(caller.workspace, id).await;
-                matches!(token, Ok(Some(token)) if token.is_valid_at(self.now()))
+        let Some(id) = caller.token() else { return true };
+        match self.current_token(caller.workspace, id).await {
+            Ok(token) => token.is_some_and(|token| token.is_valid_at(self.now())),
+            Err(error) => {
+                tracing::warn!(%error, "whether a token still opens could not be looked up");
+                true
             }
-            None => true,
         }
     }
 

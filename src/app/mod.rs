@@ -36,7 +36,7 @@ pub use administration::{
     CreatedToken, LOCAL_ACCOUNT, NewToken, OnProgress, ProjectionStatus, TokenSummary, Verification, WorkspaceSummary,
     unheard,
 };
-pub use authentication::Unauthenticated;
+pub use authentication::NotLetIn;
 pub use caller::Caller;
 pub use event_filter::EventFilter;
 pub use following::{Batch, Following, Step};

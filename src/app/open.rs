@@ -19,6 +19,11 @@ use crate::problem::{Code, Problem};
 /// How often what can wait is written: uses of tokens, outcomes whose time is over.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
+/// How long a program that starts waits for a server that is away: longer than a recovery takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause between two tries.
+const TRY_AGAIN: Duration = Duration::from_millis(300);
+
 /// Where the program keeps its data.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
@@ -97,15 +102,20 @@ impl App {
             Problem::new(Code::Unavailable, format!("{what} cannot be used: {error}"))
         };
         make_private(&options.data).map_err(|error| failed("the data folder", &error))?;
-        let log = Arc::new(open_log(options, &clock).await?);
+        let began = tokio::time::Instant::now();
+        let log = Arc::new(open_log(options, &clock, began).await?);
         let place = match options.log_place()? {
             LogPlace::File(_) => TablesPlace::Folder(options.data.clone()),
             LogPlace::Server(url) => {
                 TablesPlace::on_server(&url).map_err(|error| failed("the database URL", &error))?
             }
         };
-        let projector =
-            Projector::open(Arc::clone(&log), place).await.map_err(|error| failed("the read tables", &error))?;
+        let projector = loop {
+            match Projector::open(Arc::clone(&log), place.clone()).await {
+                Err(error) if error.is_away() && began.elapsed() < PATIENCE => wait_for_server(error.to_string()).await,
+                opened => break opened.map_err(|error| failed("the read tables", &error))?,
+            }
+        };
         let stop = CancellationToken::new();
         let app = Arc::new(Self {
             follows: follow_topics::Follows::new(Arc::clone(&log), stop.clone()),
@@ -142,7 +152,16 @@ impl App {
     }
 }
 
-async fn open_log(options: &OpenOptions, clock: &Arc<dyn Clock>) -> Result<EventLog, Problem> {
+async fn wait_for_server(error: String) {
+    tracing::warn!(%error, "the database cannot be reached; trying again");
+    tokio::time::sleep(TRY_AGAIN).await;
+}
+
+async fn open_log(
+    options: &OpenOptions,
+    clock: &Arc<dyn Clock>,
+    began: tokio::time::Instant,
+) -> Result<EventLog, Problem> {
     let unusable = |error: &LogError| Problem::new(Code::Unavailable, format!("the event log cannot be used: {error}"));
     match options.log_place()? {
         LogPlace::File(file) => {
@@ -152,12 +171,17 @@ async fn open_log(options: &OpenOptions, clock: &Arc<dyn Clock>) -> Result<Event
         }
         LogPlace::Server(url) => {
             let listen = options.database_listen_url.as_deref();
-            let key = |written: bool| master_key(options, written).map_err(NotOpened::Key);
-            let log = EventLog::open_postgres(&url, listen, key, Arc::clone(clock)).await;
-            log.map_err(|error| match error {
-                NotOpened::Log(error) => unusable(&error),
-                NotOpened::Key(problem) => problem,
-            })
+            loop {
+                let key = |written: bool| master_key(options, written).map_err(NotOpened::Key);
+                match EventLog::open_postgres(&url, listen, key, Arc::clone(clock)).await {
+                    Err(NotOpened::Log(error)) if error.is_away() && began.elapsed() < PATIENCE => {
+                        wait_for_server(error.to_string()).await;
+                    }
+                    Err(NotOpened::Log(error)) => return Err(unusable(&error)),
+                    Err(NotOpened::Key(problem)) => return Err(problem),
+                    Ok(log) => return Ok(log),
+                }
+            }
         }
     }
 }

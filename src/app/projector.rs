@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::administration::unheard;
 use super::tables_place::TablesPlace;
 use crate::event_log::EventLog;
-use crate::event_log::append::{LogEntry, LogError};
+use crate::event_log::append::{LogEntry, LogError, is_away};
 
 /// Events in one transaction of the read tables.
 pub(super) const PAGE: usize = 2_000;
@@ -63,6 +63,17 @@ pub(super) enum ProjectorError {
     File(#[from] std::io::Error),
     #[error("another process is rebuilding the read tables at this moment")]
     Rebuilding,
+}
+
+impl ProjectorError {
+    /// Whether the database cannot be reached at this moment: the same may succeed later.
+    pub(super) fn is_away(&self) -> bool {
+        match self {
+            Self::Log(error) => error.is_away(),
+            Self::Open(OpenError::Database(error)) | Self::Database(error) => is_away(error),
+            _ => false,
+        }
+    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -216,6 +216,28 @@ pub enum LogError {
     Closed,
 }
 
+/// Whether a database cannot be reached at this moment, rather than says no: an error of the transport, no free connection in time, or
+/// class 08 (connection exception) or 57P (operator intervention: it starts, stops or recovers) of
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+#[must_use]
+pub fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P") || code == "25P03")
+        }
+        _ => false,
+    }
+}
+
+impl LogError {
+    /// Whether the database cannot be reached at this moment: the same may succeed later.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Database(error) if is_away(error))
+    }
+}
+
 impl From<sqlx::Error> for LogError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(Arc::new(error))

@@ -188,7 +188,9 @@ impl Writing {
         let (units, answers): (Vec<AppendUnit>, Vec<_>) =
             batch.units.into_iter().map(|pending| (pending.unit, pending.answer)).unzip();
         let outcomes = append_or_split(&*self.store, &units, self.clock.now(), held).await;
-        let failed = outcomes.iter().any(Result::is_err);
+        // A workspace that somebody holds for too long is not a log that cannot be written.
+        let failed =
+            outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(|error| !matches!(error, LogError::Held)));
         self.failures.send_if_modified(|at| std::mem::replace(at, failed.then(Instant::now)).is_some() || failed);
         let mut written = Vec::with_capacity(units.len());
         let mut waiting = Vec::new();

@@ -11,7 +11,7 @@ use super::peer::ClientAddress;
 use super::rate_window::RateWindow;
 use super::refusal;
 use super::token_watch::TokenWatch;
-use crate::app::Caller;
+use crate::app::{Caller, NotLetIn};
 use crate::mcp::Backend;
 use crate::settings::Settings;
 
@@ -77,7 +77,10 @@ impl Gate {
                 }
                 match self.backend.authenticate(&token).await {
                     Ok(caller) => return Ok(Some(Identified { caller, token: token.into() })),
-                    Err(_) => "the token is unknown, expired or revoked",
+                    Err(NotLetIn::Unauthenticated) => "the token is unknown, expired or revoked",
+                    Err(NotLetIn::Unavailable) => {
+                        return Err(refusal::unavailable("tokens cannot be looked up right now"));
+                    }
                 }
             }
         };

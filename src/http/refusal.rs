@@ -63,6 +63,14 @@ pub fn too_many(message: &str, wait: Duration) -> Response {
     response
 }
 
+/// Something that may work in a moment.
+#[must_use]
+pub fn unavailable(message: &str) -> Response {
+    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
+}
+
 /// The server is about to stop.
 #[must_use]
 pub fn draining() -> Response {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::NotLetIn;
 use crate::mcp::Backend;
 
 /// How long a revocation may go unnoticed: 2 of the 5 s that are promised; the rest is for the log to tell other processes.
@@ -83,7 +84,7 @@ impl TokenWatch {
         };
         futures::stream::iter(open)
             .for_each_concurrent(LOOKS_AT_ONCE, async |(token, revoked)| {
-                if self.backend.authenticate(&token).await.is_err() {
+                if self.backend.authenticate(&token).await.err() == Some(NotLetIn::Unauthenticated) {
                     tracing::info!("a token with open streams opens nothing any more; its streams are closed");
                     revoked.cancel();
                 }

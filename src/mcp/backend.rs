@@ -5,14 +5,14 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use crate::app::{App, Caller, Unauthenticated};
+use crate::app::{App, Caller, NotLetIn};
 use crate::operations::{CallOptions, Operation};
 use crate::problem::Problem;
 
 /// The running program behind a door.
 pub trait Backend: Send + Sync + 'static {
     /// Finds out who shows `token`.
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Unauthenticated>>;
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, NotLetIn>>;
 
     /// Carries a call out; checks the caller's rights.
     fn call(
@@ -35,7 +35,7 @@ pub trait Backend: Send + Sync + 'static {
 }
 
 impl Backend for App {
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Unauthenticated>> {
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, NotLetIn>> {
         Box::pin(self.authenticate(token))
     }
 

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::Backend;
-use crate::app::{Caller, Unauthenticated};
+use crate::app::{Caller, NotLetIn};
 use crate::operations::{CallOptions, Operation};
 use crate::problem::{Code, Problem};
 
@@ -40,9 +40,9 @@ impl TestBackend {
 }
 
 impl Backend for TestBackend {
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Unauthenticated>> {
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, NotLetIn>> {
         let found = self.tokens.lock().unwrap().get(token).cloned();
-        Box::pin(async move { found.ok_or(Unauthenticated) })
+        Box::pin(async move { found.ok_or(NotLetIn::Unauthenticated) })
     }
 
     /// Answers with the call itself; `{"hang": true}` never ends, `{"panic": true}` panics.

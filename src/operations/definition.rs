@@ -12,7 +12,7 @@ use super::{answer, arguments, event_view, schema, schema_check, untrusted};
 use crate::app::{
     App, Caller, Decision, OUTCOME_KEPT_US, SEND_OUTCOME_KEPT_US, Transacted, TransactionRequest, UnitOfWork,
 };
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The operation that `Q` is the input of.
 pub(super) fn query<Q: Query>() -> Operation {
@@ -30,7 +30,8 @@ pub(super) fn query<Q: Query>() -> Operation {
                 schema_check::check(&schema, &arguments)?;
                 let input: Q = arguments::read(&schema, arguments)?;
                 let call = Call::new(app, caller, options.min_position);
-                let mut members = members_of(&input.answer(&call).await?)?;
+                let answer = input.answer(&call).await.map_err(|problem| unless_behind(problem, &call))?;
+                let mut members = members_of(&answer)?;
                 if let Some(position) = call.stale_position() {
                     members.insert("stale".to_owned(), Value::Bool(true));
                     members.insert("position".to_owned(), json!(position));
@@ -40,6 +41,15 @@ pub(super) fn query<Q: Query>() -> Operation {
             .boxed()
         }),
     }
+}
+
+/// What the tables do not show may be there all the same, when they are behind.
+fn unless_behind(problem: Problem, call: &Call) -> Problem {
+    if problem.code != Code::NotFound || call.stale_position().is_none() {
+        return problem;
+    }
+    Problem::new(Code::Unavailable, "the read tables are behind the log, so this may only seem not to be there")
+        .retry_after_ms(1_000)
 }
 
 /// The operation that `M` is the input of.

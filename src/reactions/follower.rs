@@ -121,7 +121,13 @@ impl Reactions {
         // The time runs from before the question, so that it is never taken for longer than the database gave it.
         *leases = Leases { held, asked: Some(now) };
         let mut places = self.places.lock().await;
-        places.retain(|workspace, (lease, _)| leases.held.get(workspace) == Some(lease));
+        places.retain(|workspace, (lease, _)| {
+            let is_held = leases.held.get(workspace) == Some(lease);
+            if !is_held {
+                self.app.note_reaction(*workspace, true);
+            }
+            is_held
+        });
         Ok(taken)
     }
 
@@ -213,8 +219,11 @@ impl Reactions {
     async fn catch_up(&self, behind: BTreeSet<WorkspaceId>) -> BTreeSet<WorkspaceId> {
         let tried = futures::stream::iter(behind).map(|workspace| async move {
             let outcome = match self.place(workspace).await {
-                // Another process reacts here. When its lease ends, this one begins from the checkpoint.
-                Ok(None) => return None,
+                // Another process reacts here, and its health is its own. When its lease ends, this one begins from the checkpoint.
+                Ok(None) => {
+                    self.app.note_reaction(workspace, true);
+                    return None;
+                }
                 Ok(Some(place)) => {
                     let mut place = place.lock().await;
                     if place.paused_until.is_some_and(|until| Instant::now() < until) {

@@ -52,11 +52,21 @@ async fn a_held_workspace_keeps_nobody_from_another_one() {
 #[tokio::test]
 async fn whoever_waits_too_long_for_a_workspace_is_told_so() {
     let fixture = fixture::<Postgres>().await;
+    let other = reopened::<Postgres>(fixture.folder.path(), &fixture.clock).await;
     fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written").expect("taken");
     let mut holder = PgConnection::connect(&url(fixture.folder.path()).await).await.expect("a connection");
     holder.execute(sqlx::raw_sql(HOLD)).await.expect("held");
-    let answer = fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await;
-    assert!(matches!(answer, Err(LogError::Held)), "{answer:?}");
+    // In a row of waiters each waits for those before it, too.
+    let began = tokio::time::Instant::now();
+    let waiting = (0..6).map(|number| {
+        let log = if number % 2 == 0 { &fixture.log } else { &other };
+        log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)]))
+    });
+    for answer in join_all(waiting).await {
+        assert!(matches!(answer, Err(LogError::Held)), "{answer:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(fixture.log.failed_at(), None, "the log can be written; somebody holds a workspace of it");
     holder.execute("rollback").await.expect("let go");
     let next = fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Any)])).await.expect("written");
     assert_eq!(next.map(|appended| appended.position), Ok(2));

@@ -159,10 +159,10 @@ pub(super) fn head(row: &PgRow) -> Result<(WorkspaceId, Head), LogError> {
     Ok((workspace, Head { frontier, recorded_at }))
 }
 
-/// SQLSTATE 55P03, "lock not available".
+/// SQLSTATE 55P03, "lock not available", and 57014, "query canceled": who waits in a row of waiters waits for more than one lock.
 fn held_too_long(error: sqlx::Error) -> LogError {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    if code.as_deref() == Some("55P03") { LogError::Held } else { error.into() }
+    if matches!(code.as_deref(), Some("55P03" | "57014")) { LogError::Held } else { error.into() }
 }
 
 async fn read_facts(

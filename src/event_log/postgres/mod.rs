@@ -29,7 +29,7 @@ use uuid::Uuid;
 use self::connections::Connections;
 use self::copy::PostgresCopy;
 use self::others::Others;
-use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
+use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome, is_away};
 use super::batch::Head;
 use super::copying::{KeptOutcome, LogCopy};
 use super::merkle::{Hash, Node};
@@ -115,7 +115,7 @@ impl PostgresLog {
             tries += 1;
             let mut connection = self.writers.pool.acquire().await?;
             match append::append(&mut connection, self.writers.keeps, units, now, held).await {
-                Err(LogError::Database(error)) if is_broken(&error) => {
+                Err(LogError::Database(error)) if is_away(&error) => {
                     connection.close_on_drop();
                     if tries == TRIES {
                         return Err(LogError::Database(error));
@@ -129,18 +129,6 @@ impl PostgresLog {
                 done => return done,
             }
         }
-    }
-}
-
-/// Whether the connection, not the statement, is at fault: an error of the transport, or class 08 (connection exception) or 57P
-/// (operator intervention) of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn is_broken(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P") || code == "25P03")
-        }
-        _ => false,
     }
 }
 
