@@ -97,6 +97,7 @@ class Faults:
             server = self.fleet.take()
             if server is not None:
                 self.fleet.kill(server, READY_SECONDS)
+            self.fleet.look()
 
     def _pauses(self) -> None:
         """Once in a short run, at the end of its first half; else every 30 s."""

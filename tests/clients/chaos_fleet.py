@@ -109,16 +109,23 @@ class Fleet:
         self.give_back(server)
 
     def look(self) -> None:
-        """Notes the processes that ended by themselves."""
+        """Notes the processes that ended by themselves, and starts them again, as whoever watches over them would."""
         for server in self.servers:
-            self._note_end(server)
+            with self._lock:
+                if server in self._away:
+                    continue
+                self._away.add(server)
+            if self._note_end(server):
+                server.start()
+            self.give_back(server)
 
-    def _note_end(self, server: Server) -> None:
+    def _note_end(self, server: Server) -> bool:
         code = server.process.poll()
-        told = f"{server.log.name} ended with {code}: {server.log.read_text(errors='replace')[-1500:]}"
         # A killed process is replaced right away, so whatever has ended here ended by itself.
-        if code is not None and not any(note.startswith(server.log.name) for note in self.ended):
-            self.ended.append(told)
+        if code is not None:
+            told = server.log.read_text(errors="replace")[-1500:]
+            self.ended.append(f"{time.time():.3f} {server.log.name} ended with {code}: {told}")
+        return code is not None
 
     def kill_all(self) -> None:
         """The end of all, standing still or not."""
