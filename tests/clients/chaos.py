@@ -1,5 +1,5 @@
-"""Three processes on one PostgreSQL, of which something always fails, while writers, visitors and followers work in two workspaces; and
-then everything is counted.
+"""Three processes on one PostgreSQL, of which something always fails, while writers, visitors and followers work in two
+workspaces; and then everything is counted.
 
 usage: chaos.py --binary PATH [--seconds 20] [--seed N] [--keep DIR]
 Processes are killed and stand still for longer than their leases, the database fails and recovers, sessions are ended in the middle
@@ -8,6 +8,7 @@ of a commit, and one workspace is held by somebody else. The PostgreSQL is this 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import random
 import secrets
 import shutil
@@ -27,11 +28,12 @@ from harness.folder import Folder
 from harness.plain_calls import call
 from harness.postgres import Postgres
 from harness.server import Server, free_port
-from harness.story import check, directory, until
+from harness.story import directory
 from harness.visitor import Visitor
 
 WORKSPACES = 2
 WRITERS_PER_WORKSPACE = 3
+DELIVERY_SECONDS = 30.0
 DATABASE = "chaos"
 DOCUMENT = {
     "formatVersion": 1,
@@ -39,6 +41,16 @@ DOCUMENT = {
     "variables": {"word": "none"},
     "steps": {"say": {"send": {"text": "{{ run.word }}"}}},
 }
+
+
+@dataclasses.dataclass
+class Done:
+    """What is left when all is over: what is judged, and who did it."""
+
+    evidence: Evidence
+    fleet: Fleet
+    workers: list[Caller]
+    followers: list[Follower]
 
 
 def prepare(folder: Folder, fleet: Fleet, number: int) -> Place:
@@ -69,26 +81,27 @@ def workers_of(places: list[Place], folder: Folder, fleet: Fleet, dice: random.R
     return workers
 
 
-def stop(workers: list[Caller]) -> None:
-    """Waits until everybody has finished the call in hand."""
+def stop(workers: list[Caller], evidence: Evidence) -> None:
+    """Waits until everybody has finished the call in hand; notes the answers that nobody had promised."""
     for worker in workers:
         worker.join(60.0)
-    errors = {worker.name: worker.error for worker in workers if worker.is_alive() or worker.error is not None}
-    check(not errors, "everybody who worked ends well", errors=errors)
+        if worker.is_alive() or worker.error is not None:
+            evidence.errors.append(f"{worker.name}: {worker.error!r:.1500}")
 
 
 def await_no_backlog(evidence: Evidence, postgres: Postgres) -> None:
     """Notes how long it takes until nothing is left to do, or what is left at the deadline."""
     began = time.monotonic()
     while time.monotonic() < began + BACKLOG_SECONDS:
-        evidence.backlog = backlog(postgres, DATABASE)
-        if not evidence.backlog:
+        left = backlog(postgres, DATABASE)
+        if not left:
             evidence.backlog_seconds = time.monotonic() - began
             return
+        evidence.backlog = left
         time.sleep(0.1)
 
 
-def chaos(folder: Folder, fleet: Fleet, postgres: Postgres, seconds: float, dice: random.Random) -> tuple[Evidence, list[Caller], list[Follower]]:
+def chaos(folder: Folder, fleet: Fleet, postgres: Postgres, seconds: float, dice: random.Random) -> Done:
     """The whole of it; returns what is to be judged."""
     fleet.start()
     places = [prepare(folder, fleet, number) for number in range(1, WORKSPACES + 1)]
@@ -104,22 +117,12 @@ def chaos(folder: Folder, fleet: Fleet, postgres: Postgres, seconds: float, dice
     finally:
         for worker in workers:
             worker.stopping.set()
-    evidence = Evidence()
-    stop(workers)
+    evidence = Evidence(told={place.id: [] for place in places})
+    stop(workers, evidence)
     await_no_backlog(evidence, postgres)
-    evidence.told = {place.id: [] for place in places}
     read_log(evidence, postgres, DATABASE)
-    for follower in followers:
-        follower.finish(evidence.heads[follower.workspace].position, 30.0)
-        check(follower.error is None, f"the {follower.name} ends well", error=follower.error)
-        evidence.told[follower.workspace] = follower.told
-    note(evidence, fleet, workers, followers, held)
-    for place in places:
-        sent = {deed.made for deed in evidence.acknowledged(place.id) if deed.kind == "message"}
-        place.visitor.await_that(
-            lambda: sent <= {message.id for message in place.visitor.received}, "the visitor receives all messages", 30.0
-        )
-        place.visitor.hang_up()
+    note(evidence, fleet, workers, held)
+    finish_deliveries(evidence, places, followers)
     fleet.look()
     evidence.ended, evidence.unready = fleet.ended, fleet.unready
     fleet.kill_all()
@@ -134,40 +137,65 @@ def chaos(folder: Folder, fleet: Fleet, postgres: Postgres, seconds: float, dice
         for line in log.read_text(errors="replace").splitlines()
         if "panicked at" in line
     ]
-    return evidence, workers, followers
+    return Done(evidence, fleet, workers, followers)
 
 
-def note(evidence: Evidence, fleet: Fleet, workers: list[Caller], followers: list[Follower], held: str) -> None:
+def finish_deliveries(evidence: Evidence, places: list[Place], followers: list[Follower]) -> None:
+    """Lets followers and visitors receive what is on its way to them. What does not come is missing in the evidence."""
+    for follower in followers:
+        follower.finish(evidence.heads[follower.workspace].position, DELIVERY_SECONDS)
+        evidence.told[follower.workspace] = follower.told
+        evidence.turned_away += follower.turned_away
+        if follower.error is not None:
+            evidence.errors.append(f"{follower.name}: {follower.error!r:.1500}")
+    for place in places:
+        sent = {deed.made for deed in evidence.acknowledged(place.id) if deed.kind == "message"}
+        try:
+            place.visitor.await_that(
+                lambda: sent <= {message.id for message in place.visitor.received},
+                "the visitor receives all messages",
+                DELIVERY_SECONDS,
+            )
+        except AssertionError as error:
+            evidence.errors.append(f"the visitor of {place.id}: {error}")
+        place.visitor.hang_up()
+
+
+def note(evidence: Evidence, fleet: Fleet, workers: list[Caller], held: str) -> None:
     """What the workers and the faults have written down."""
     for worker in workers:
         evidence.deeds += worker.deeds
         evidence.blind += worker.blind
         evidence.looks += worker.looks
+        evidence.turned_away += worker.turned_away
         if isinstance(worker, Rivals):
             evidence.races += worker.races
-    for one in [*workers, *followers]:
-        evidence.turned_away += one.turned_away
     for _, span in fleet.events.holds:
         evidence.held, evidence.held_from, evidence.held_until = held, span.begin, span.end
 
 
-def slowest_takeover(evidence: Evidence, fleet: Fleet) -> float:
-    """The longest time from a kill until a flow's run is over in each workspace; kills after which the database failed or the workspace
-    was held say nothing."""
-    slowest = 0.0
+def slowest_takeover(evidence: Evidence, fleet: Fleet) -> tuple[float, float, str]:
+    """The longest time from a kill until a flow's run is over, with the moment of the kill and the workspace. Kills after which the
+    database failed or the workspace was held say nothing, nor do those after which no flow began."""
+    slowest = (0.0, 0.0, "nowhere")
     for workspace, rows in evidence.rows.items():
         over = [row.recorded_at / 1e6 for row in rows if row.type == "FlowRunCompleted"]
+        begun = [row.recorded_at / 1e6 for row in rows if row.type in ("FlowRunStarted", "FlowRunQueued")]
         away = [*fleet.events.stops, *(span for _, span in fleet.events.holds if workspace == evidence.held)]
         for kill in fleet.events.kills:
-            next_one = next((at for at in over if at > kill), None)
+            # Before that there was nothing to take over.
+            first = next((at for at in begun if at > kill), None)
+            next_one = None if first is None else next((at for at in over if at > first), None)
             if next_one is not None and not any(Span(kill, next_one).overlaps(span) for span in away):
-                slowest = max(slowest, next_one - kill)
+                slowest = max(slowest, (next_one - kill, kill, workspace))
     return slowest
 
 
-def summary(evidence: Evidence, fleet: Fleet, workers: list[Caller], followers: list[Follower]) -> str:
+def summary(done_by: Done) -> str:
     """Figures."""
+    evidence, fleet, workers, followers = done_by.evidence, done_by.fleet, done_by.workers, done_by.followers
     events = fleet.events
+    takeover, killed_at, workspace = slowest_takeover(evidence, fleet)
     done = len(evidence.acknowledged())
     within = [
         deed.acknowledged_at - deed.asked_at
@@ -185,7 +213,8 @@ def summary(evidence: Evidence, fleet: Fleet, workers: list[Caller], followers: 
         f"while a workspace was held, {len(within)} changes were acknowledged in the other, the slowest after "
         f"{max(within, default=0.0):.1f} s",
         f"ready again after at most {max(events.ready_seconds, default=0.0):.1f} s; slowest takeover of flows "
-        f"{slowest_takeover(evidence, fleet):.1f} s; backlog gone after {evidence.backlog_seconds} s",
+        f"{takeover:.1f} s, after the kill at {killed_at:.3f} in {workspace}",
+        f"backlog gone after {evidence.backlog_seconds or BACKLOG_SECONDS:.1f} s; last seen of it: {evidence.backlog}",
     ])
 
 
@@ -202,10 +231,11 @@ def main() -> int:
     passed = failed = 0
     dice = random.Random(seed)
     with directory() as place, Postgres() as postgres:
-        folder = Folder(options.binary.resolve(), Path(place) / "data-1", [], database_url=postgres.create_database(DATABASE))
+        url = postgres.create_database(DATABASE)
+        folder = Folder(options.binary.resolve(), Path(place) / "data-1", [], database_url=url)
         fleet = Fleet(folder, random.Random(dice.random()))
         try:
-            evidence, workers, followers = chaos(folder, fleet, postgres, options.seconds, dice)
+            done = chaos(folder, fleet, postgres, options.seconds, dice)
         finally:
             fleet.kill_all()
             if options.keep:
@@ -213,12 +243,12 @@ def main() -> int:
                 shutil.copy(postgres.log, options.keep / "postgres.log")
     for judge in [*promises(), *controls()]:
         try:
-            judge(evidence)
+            judge(done.evidence)
             passed += 1
         except Exception as error:  # One that breaks has failed; the others are still judged.
             failed += 1
             print(f"FAIL {judge.__name__}: {error!s:.4000}")
-    print(summary(evidence, fleet, workers, followers))
+    print(summary(done))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -26,6 +26,7 @@ def promises() -> list[Callable[[Evidence], None]]:
     """Everything that must hold."""
     return [
         there_was_something_to_lose,
+        everybody_was_answered_as_promised,
         every_change_is_in_the_log_once,
         every_change_is_shown_once,
         each_log_is_one_line,
@@ -52,6 +53,11 @@ def there_was_something_to_lose(evidence: Evidence) -> None:
         kinds = collections.Counter(deed.kind for deed in evidence.acknowledged(workspace))
         check(all(kinds[kind] >= 2 for kind in TRACES), f"every kind of change was made in {workspace}", kinds=kinds)
     check(len(evidence.acknowledged()) < len(evidence.deeds), "some calls were given up without an answer")
+
+
+def everybody_was_answered_as_promised(evidence: Evidence) -> None:
+    """Done, refused for a reason, or come back later: no other answer, and everybody got to the end."""
+    equal(evidence.errors, [], "everybody was answered as promised")
 
 
 def every_change_is_in_the_log_once(evidence: Evidence) -> None:

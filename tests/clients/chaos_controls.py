@@ -27,6 +27,10 @@ def _double(evidence: Evidence, kind: str) -> None:
     events.append(next(event for event in reversed(events) if event["type"] == kind))
 
 
+def _take_in_twice(evidence: Evidence) -> None:
+    _double(evidence, "MessageReceived")
+
+
 def _acknowledge_what_never_was(evidence: Evidence) -> None:
     deed = next(deed for deed in evidence.deeds if deed.kind == "message")
     evidence.deeds.append(dataclasses.replace(deed, word="never", acknowledged_at=deed.asked_at))
@@ -72,6 +76,7 @@ def _other_row(evidence: Evidence) -> None:
 
 def _cases() -> list[tuple[str, Callable[[Evidence], None], Tampering]]:
     return [
+        ("an answer of another kind", checks.everybody_was_answered_as_promised, lambda it: it.errors.append("500")),
         ("a message that was lost", checks.every_change_is_in_the_log_once, lambda it: _forget(it, "MessageReceived")),
         ("a contact that is there twice", checks.every_change_is_in_the_log_once, lambda it: _double(it, "ContactCreated")),
         ("a false acknowledgement", checks.every_change_is_shown_once, _acknowledge_what_never_was),
@@ -84,7 +89,7 @@ def _cases() -> list[tuple[str, Callable[[Evidence], None], Tampering]]:
         ("a log that does not verify", checks.the_log_verifies, lambda it: it.verified.update(ok=False)),
         ("a flow's message that was sent twice", checks.each_flow_sent_its_text_once, lambda it: _double(it, "MessageSent")),
         ("a run that hangs", checks.each_flow_sent_its_text_once, lambda it: it.runs[_first(it)][0].update(status="running")),
-        ("a message that was taken in twice", checks.visitors_were_heard_and_answered_once, lambda it: _double(it, "MessageReceived")),
+        ("a message that was taken in twice", checks.visitors_were_heard_and_answered_once, _take_in_twice),
         ("a message that the visitor never got", checks.visitors_were_heard_and_answered_once, _drop("received")),
         ("an event that was not delivered", checks.followers_were_told_everything_once_and_in_order, _drop("told")),
         ("a blind process", checks.acknowledged_changes_were_seen_at_once, lambda it: it.blind.append("it saw nothing")),

@@ -1,5 +1,5 @@
-"""What is judged after the chaos: what was promised to the callers beside what is there, read from the database and through a process
-that remembers nothing. Plain values, so that a copy can be tampered with."""
+"""What is judged after the chaos: what was promised to the callers beside what is there, read from the database and through a
+process that remembers nothing. Plain values, so that a copy can be tampered with."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ class Evidence:
     live: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     rebuilt: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     panics: list[str] = dataclasses.field(default_factory=list)
+    # Answers that nobody had promised.
+    errors: list[str] = dataclasses.field(default_factory=list)
     ended: list[str] = dataclasses.field(default_factory=list)
     unready: list[str] = dataclasses.field(default_factory=list)
     # Of the one time that a workspace was held: which, from when to when.

@@ -1,5 +1,5 @@
-"""What is done to the processes and the database: kills, a database that fails, a process that stands still, sessions that are ended,
-and a workspace that somebody holds. Moments are random; what must be so before or after a fault is awaited."""
+"""What is done to the processes and the database: kills, a database that fails, a process that stands still, sessions that are
+ended, and a workspace that somebody holds. Moments are random; what must be so before or after a fault is awaited."""
 
 from __future__ import annotations
 
@@ -54,8 +54,9 @@ class Faults:
         self.began = time.monotonic()
         self.errors: list[BaseException] = []
         self._over = threading.Event()
-        # While the database is held for a measurement it is not pulled down.
-        self._calm = threading.Lock()
+        # Until the measurement of who waits for a held workspace is over, neither does the database fail nor does a process stand
+        # still: that one might hold the other workspace itself.
+        self._hold_over = threading.Event()
 
     def run(self, held: str) -> None:
         """Does it all; `held` is the workspace (as the log writes it) that is held once. Everything lives at the end."""
@@ -100,10 +101,11 @@ class Faults:
             self.fleet.look()
 
     def _pauses(self) -> None:
-        """Once in a short run, at the end of its first half; else every 30 s."""
-        shares = [0.5] if self.short else [(at + self.dice.uniform(0, 8)) / self.seconds for at in range(5, int(self.seconds) - 15, 30)]
+        """Once in a short run, in its second half; else every 30 s."""
+        begins = [at + self.dice.uniform(0, 8) for at in range(5, int(self.seconds) - 15, 30)]
+        shares = [0.5] if self.short else [begin / self.seconds for begin in begins]
         for share in shares:
-            if not self._reached(share):
+            if not self._reached(share) or not self._hold_over.wait(2 * HOLD_SECONDS):
                 return
             while (server := self.fleet.take()) is None:
                 if self._over.wait(0.05):
@@ -115,12 +117,12 @@ class Faults:
         for share in [0.62] if self.short else [0.25, 0.5, 0.75]:
             if not self._reached(share):
                 return
-            with self._calm:
-                begin = time.time()
-                self.postgres.stop_at_once()
-                time.sleep(self.dice.uniform(*DOWN_SECONDS))
-                self.postgres.start()
-                self.fleet.events.stops.append(Span(begin, time.time()))
+            self._hold_over.wait(2 * HOLD_SECONDS)
+            begin = time.time()
+            self.postgres.stop_at_once()
+            time.sleep(self.dice.uniform(*DOWN_SECONDS))
+            self.postgres.start()
+            self.fleet.events.stops.append(Span(begin, time.time()))
 
     def _sessions(self) -> None:
         """One session after the other is ended, every second time one that commits at this moment."""
@@ -142,20 +144,20 @@ class Faults:
         """A transaction of somebody else's holds the head of one workspace."""
         if not self._reached(0.04):
             return
-        with self._calm:
-            session = subprocess.Popen(
-                self.postgres.psql(self.database), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        session = subprocess.Popen(
+            self.postgres.psql(self.database), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        with session:
+            session.stdin.write("begin;\n")
+            session.stdin.write(
+                f"select 'held' from chatbotx_log.heads where workspace = '{workspace}' for update;\n"
             )
-            with session:
-                session.stdin.write("begin;\n")
-                session.stdin.write(
-                    f"select 'held' from chatbotx_log.heads where workspace = '{workspace}' for update;\n"
-                )
-                check(session.stdout.readline().strip() == "held", "the head of the workspace can be held")
-                begin = time.time()
-                time.sleep(HOLD_SECONDS)
-                end = time.time()
-                session.stdin.write("rollback;\n")
-                session.stdin.close()
-                check(session.wait(10.0) == 0, "the workspace was held until now")
-            self.fleet.events.holds.append((workspace, Span(begin, end)))
+            check(session.stdout.readline().strip() == "held", "the head of the workspace can be held")
+            begin = time.time()
+            time.sleep(HOLD_SECONDS)
+            end = time.time()
+            session.stdin.write("rollback;\n")
+            session.stdin.close()
+            check(session.wait(10.0) == 0, "the workspace was held until now")
+        self.fleet.events.holds.append((workspace, Span(begin, end)))
+        self._hold_over.set()

@@ -9,7 +9,6 @@ import time
 
 from chaos_fleet import Fleet
 from harness.raw_http import EventStream, Refused
-from harness.story import until
 
 # So long it stays with one process at most; a process that stands still is noticed by it, too.
 STREAM_SECONDS = (1.0, 5.0)
@@ -68,11 +67,9 @@ class Follower(threading.Thread):
                     return
 
     def finish(self, head: int, seconds: float) -> None:
-        """Ends when it has been told of `head`; what it was told behind that would be seen as well."""
-        until(
-            lambda: self.error or (self.told and self.told[-1].position >= head),
-            f"the {self.name} is told of event {head}",
-            seconds,
-        )
+        """Ends when it has been told of `head`, or at the deadline; what it was told behind that would be seen as well."""
+        deadline = time.monotonic() + seconds
+        while self.error is None and not (self.told and self.told[-1].position >= head) and time.monotonic() < deadline:
+            time.sleep(0.02)
         self._stopping.set()
         self.join(10.0)

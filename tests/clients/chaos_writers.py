@@ -1,5 +1,5 @@
-"""Who works during the chaos: writers of every kind of change, visitors, and rivals for one name, each with a record of what was asked
-and what was acknowledged. Every call has an idempotency key and is repeated under it against any process that lives."""
+"""Who works during the chaos: writers of every kind of change, visitors, and rivals for one name, each with a record of what was
+asked and what was acknowledged. Every call has an idempotency key and is repeated under it against any process that lives."""
 
 from __future__ import annotations
 

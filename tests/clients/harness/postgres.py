@@ -1,5 +1,5 @@
-"""A PostgreSQL of one test's own, for tests that pull it down: a folder below `/tmp`, a free port, and fsync on, because what is judged
-is what was confirmed."""
+"""A PostgreSQL of one test's own, for tests that pull it down: a folder below `/tmp`, a free port, and fsync on, because what is
+judged is what was confirmed."""
 
 from __future__ import annotations
 
