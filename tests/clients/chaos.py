@@ -175,8 +175,9 @@ def note(evidence: Evidence, fleet: Fleet, workers: list[Caller], held: str) -> 
 
 
 def slowest_takeover(evidence: Evidence, fleet: Fleet) -> tuple[float, float, str]:
-    """The longest time from a kill until a flow's run is over, with the moment of the kill and the workspace. Kills after which the
-    database failed or the workspace was held say nothing, nor do those after which no flow began."""
+    """The longest time from a kill until a flow's run is over, with the moment of the kill and the workspace: as many leases as
+    processes were killed that had just taken over. Kills after which the database failed or the workspace was held say nothing, nor
+    do those after which no flow began."""
     slowest = (0.0, 0.0, "nowhere")
     for workspace, rows in evidence.rows.items():
         over = [row.recorded_at / 1e6 for row in rows if row.type == "FlowRunCompleted"]

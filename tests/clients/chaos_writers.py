@@ -24,6 +24,9 @@ GIVE_UP_ONE_IN = 4
 # One acknowledged call in so many is asked for again at another process.
 LOOK_ONE_IN = 3
 FLOW = "Answer"
+# How often each kind of change is asked for. Runs of flows with one contact go one after the other: what waits while nobody reacts
+# has to be worked off in time.
+KINDS = ["contact", "contact", "tag", "tag", "tag", "message", "message", "flow"]
 
 
 @dataclasses.dataclass
@@ -108,7 +111,7 @@ class Writer(Caller):
     def step(self) -> None:
         """See `Worker`."""
         self.rest()
-        kind = self.dice.choice(["contact", "tag", "tag", "message", "flow"])
+        kind = self.dice.choice(KINDS)
         if kind == "tag" and (not self._own_contacts() or self._tags_of_last() >= TAGS_PER_CONTACT):
             kind = "contact"
         deed = Deed(kind, self.new_word(), self.place.id, asked_at=time.time())
