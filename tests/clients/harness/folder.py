@@ -46,13 +46,26 @@ class Folder:
     path: Path
     logs: list[Path]
     secrets: list[str] = dataclasses.field(default_factory=list)
+    # Where the log is, when it is not in the folder.
+    database_url: str | None = None
+    # The folder's own when there is none here; several folders on one database need the same.
+    master_key: Path | None = None
+
+    def beside(self, path: Path) -> Folder:
+        """Another folder of a process on the same database, under the same master key."""
+        return dataclasses.replace(self, path=path, master_key=self.master_key or self.path / "master.key")
 
     def environment(self) -> dict[str, str]:
         """The environment of every process on this folder: nothing of the caller's that could change what it does."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return kept | {"CHATBOTX_DATA": str(self.path), "RUST_BACKTRACE": "1"}
+        own = {"CHATBOTX_DATA": str(self.path), "RUST_BACKTRACE": "1"}
+        if self.database_url is not None:
+            own["CHATBOTX_DATABASE_URL"] = self.database_url
+        if self.master_key is not None:
+            own["CHATBOTX_MASTER_KEY_FILE"] = str(self.master_key)
+        return kept | own
 
-    def run(self, *arguments: str) -> Outcome:
+    def run(self, *arguments: str, seconds: float = COMMAND_SECONDS) -> Outcome:
         """Runs a command to its end, whatever it is."""
         done = subprocess.run(
             [self.binary, *arguments],
@@ -60,7 +73,7 @@ class Folder:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=COMMAND_SECONDS,
+            timeout=seconds,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from .answer import Answer, ProtocolError
-from .raw_http import Response, Unavailable, request
+from .raw_http import Response, Unauthorized, Unavailable, request
 
 REVISION = "2026-07-28"
 _NUMBERS = itertools.count(1)
@@ -55,13 +55,15 @@ def rpc_reply(response: Response) -> dict[str, Any]:
 
 
 def call(address: str, token: str, tool: str, seconds: float = 10.0, **arguments: Any) -> Answer:
-    """Calls a tool. Raises `Refused` when no whole answer comes, `Unavailable` when the same call should be repeated later, and
-    `ProtocolError` for a JSON-RPC error."""
+    """Calls a tool. Raises `Refused` when no whole answer comes, `Unavailable` when the same call should be repeated later,
+    `Unauthorized` when the token opens nothing, and `ProtocolError` for a JSON-RPC error."""
     body, headers = stateless("tools/call", name=tool, arguments=arguments)
     headers["Authorization"] = f"Bearer {token}"
     response = request(address, "POST", "/mcp", body, headers, seconds)
     if response.status in (429, 503):
         raise Unavailable(float(response.headers.get("retry-after", "0.1")))
+    if response.status == 401:
+        raise Unauthorized(f"{address}: {response.body.decode()}")
     assert response.headers.get("content-type", "").split(";")[0] in ("application/json", "text/event-stream"), response
     reply = rpc_reply(response)
     if "error" in reply:
@@ -75,7 +77,8 @@ def call(address: str, token: str, tool: str, seconds: float = 10.0, **arguments
     )
     if answer.is_error:
         problem = json.loads(answer.texts[0])
-        if problem["code"] in ("rate_limited", "unavailable", "in_progress"):
+        # A conflict may be one of the moment, too: it says then when to come back.
+        if problem["code"] in ("rate_limited", "unavailable", "in_progress") or "retryAfterMs" in problem:
             raise Unavailable(problem.get("retryAfterMs", 100) / 1000)
     return answer
 

@@ -27,6 +27,10 @@ class Unavailable(ConnectionError):
         self.delay_seconds = delay_seconds
 
 
+class Unauthorized(Exception):
+    """The server said that the token opens nothing (401)."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Response:
     """A whole answer. Header names are in lower case."""

@@ -27,6 +27,8 @@ class Server:
         self.address = ""
         self.process: subprocess.Popen[bytes] | None = None
         self.log: Path | None = None
+        # What `/readyz` said last.
+        self.readiness = ""
 
     def start(self) -> None:
         """Starts the process without waiting for anything."""
@@ -48,8 +50,17 @@ class Server:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended with {self.process.returncode}: {self._tail()}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"the server was not ready within {seconds} s: {self._tail()}")
+                raise AssertionError(f"the server was not ready within {seconds} s, it says {self.readiness!r}: {self._tail()}")
             time.sleep(0.005)
+
+    def becomes_ready(self, seconds: float) -> bool:
+        """Like `await_ready`, but says so when it does not: for servers that something may happen to meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
 
     def _is_ready(self) -> bool:
         if self.listen.endswith(":0"):
@@ -59,7 +70,11 @@ class Server:
         else:
             self.address = f"http://{self.listen}"
         try:
-            return bool(self.address) and request(self.address, "GET", "/readyz", seconds=2.0).status == 200
+            if not self.address:
+                return False
+            answer = request(self.address, "GET", "/readyz", seconds=2.0)
+            self.readiness = answer.body.decode(errors="replace")
+            return answer.status == 200
         except Refused:
             return False
 
@@ -71,6 +86,14 @@ class Server:
         """SIGKILL: the end without a farewell."""
         self.process.kill()
         self.process.wait()
+
+    def pause(self) -> None:
+        """SIGSTOP: the process stands still and does not know it."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT: it goes on as if no time had passed."""
+        self.process.send_signal(signal.SIGCONT)
 
     def drain(self) -> None:
         """SIGTERM: the process must end by itself, well, and soon, and its log holds no secret."""

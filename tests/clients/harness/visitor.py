@@ -26,10 +26,12 @@ class Received:
 
 
 class Visitor:
-    """A visitor of the built-in account `local`. It is unambiguous while the folder has one workspace."""
+    """A visitor of the built-in account `local`, which is unambiguous while the folder has one workspace, or of another.
 
-    def __init__(self, address: str, name: str, account: str = "local") -> None:
-        self._address = address
+    The address may be a question, asked before every request, when several servers serve the account."""
+
+    def __init__(self, address: str | Callable[[], str], name: str, account: str = "local") -> None:
+        self._address: Callable[[], str] = address if callable(address) else lambda: address
         self._base = f"/webchat/{account}"
         made = self._request("POST", "/visitors", {"name": name})
         assert made.status in (200, 201), made
@@ -44,7 +46,7 @@ class Visitor:
         self._error: Exception | None = None
 
     def _request(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> Response:
-        return request(self._address, method, self._base + path, body, headers)
+        return request(self._address(), method, self._base + path, body, headers)
 
     def _authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"}
@@ -95,7 +97,9 @@ class Visitor:
         headers = self._authorization()
         if self.received:
             headers["Last-Event-ID"] = str(self.received[-1].position)
-        with EventStream(self._address, self._base + "/events", headers) as stream:
+        with EventStream(self._address(), self._base + "/events", headers) as stream:
+            if stream.status in (429, 503):
+                raise Refused(f"the visitor's stream was answered with {stream.status}")
             assert stream.status == 200, (stream.status, stream.headers)
             self._stream = stream
             for event in stream.events(SILENCE_SECONDS):
