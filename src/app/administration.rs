@@ -295,8 +295,7 @@ impl App {
     pub async fn backup(&self, file: &Path) -> Result<u64, Problem> {
         use std::os::unix::fs::OpenOptionsExt;
         if self.log.store().is_shared() {
-            return Err(Problem::new(Code::InvalidInput, "a log on PostgreSQL is copied by PostgreSQL's own tools")
-                .hint("pg_dump --schema=chatbotx_log; read tables follow from the log"));
+            return Err(Problem::invalid("file", "a log on PostgreSQL is copied by pg_dump --schema=chatbotx_log"));
         }
         let failed = |error: &std::io::Error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
