@@ -54,9 +54,9 @@ pub async fn options(folder: &Path) -> OpenOptions {
     let mut connection = PgConnection::connect_with(&direct()).await.expect("the server of the tests");
     let made = connection.execute(AssertSqlSafe(format!("create database {name}"))).await;
     // 42P04: it is there already.
-    let code = made
-        .err()
-        .and_then(|error| error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned()));
+    let code = made.err().and_then(|error| {
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned)
+    });
     assert!(matches!(code.as_deref(), None | Some("42P04")), "{code:?}");
     connection.close().await.expect("closed");
     let direct_url = direct().database(&name).to_url_lossy().to_string();
