@@ -132,11 +132,15 @@ impl Writing {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The unit, unless its workspace has a lane: then it waits there.
+    /// The unit, unless its workspace has a lane: then it waits there, or is told to come back when too many do.
     fn without_lane(&self, pending: Pending) -> Option<Pending> {
         match self.lanes().get_mut(&pending.unit.workspace) {
-            Some(lane) => {
+            Some(lane) if lane.len() < QUEUE_UNITS => {
                 lane.push_back(pending);
+                None
+            }
+            Some(_) => {
+                let _gone = pending.answer.send(Err(LogError::Busy));
                 None
             }
             None => Some(pending),
