@@ -196,10 +196,11 @@ async fn a_server_that_does_not_answer_is_noticed_and_one_that_does_again_too() 
     let until = async |wanted: bool| {
         let met = async {
             while store.is_reachable() != wanted {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), met).await.expect("noticed");
+        // A pooler tries to reach its server every 15 s.
+        tokio::time::timeout(Duration::from_secs(60), met).await.expect("noticed");
     };
     let (options, name) = (super::postgres::server(), super::postgres::database(fixture.folder.path()));
     let mut elsewhere = PgConnection::connect_with(&options).await.expect("a connection");

@@ -28,6 +28,8 @@ const WORKSPACES_PER_HINT: usize = 128;
 /// How often the heads are asked for while hints are heard, and while they are not.
 const POLL_BESIDE_HINTS: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
+/// A server that has not said how far its logs are after so long does not answer: a pooler before it keeps questions waiting.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How long a listener waits for its own first hint before it counts as deaf.
 const OWN_HINT: Duration = Duration::from_secs(2);
 /// How long after a failure hints are listened for again.
@@ -123,8 +125,9 @@ impl Others {
                 listener = self.listener(&connections, listen).await;
                 listen_at = Instant::now() + LISTEN_AGAIN;
             }
-            match read::positions(&connections, latest.saturating_sub(OVERLAP_US)).await {
-                Ok(heads) => {
+            let asking = read::positions(&connections, latest.saturating_sub(OVERLAP_US));
+            match timeout(ANSWER, asking).await {
+                Ok(Ok(heads)) => {
                     if self.silent.swap(false, Ordering::Relaxed) {
                         tracing::warn!("the database answers again");
                     }
@@ -133,11 +136,8 @@ impl Others {
                         heard(workspace, position);
                     }
                 }
-                Err(error) => {
-                    if !self.silent.swap(true, Ordering::Relaxed) && !self.stop.is_cancelled() {
-                        tracing::error!(%error, "the database does not answer");
-                    }
-                }
+                Ok(Err(error)) => self.miss_answer(&error),
+                Err(late) => self.miss_answer(&late),
             }
             let asked = Instant::now();
             let poll = if listener.is_some() { POLL_BESIDE_HINTS } else { POLL };
@@ -161,6 +161,12 @@ impl Others {
                     },
                 }
             }
+        }
+    }
+
+    fn miss_answer(&self, error: &dyn std::fmt::Display) {
+        if !self.silent.swap(true, Ordering::Relaxed) && !self.stop.is_cancelled() {
+            tracing::error!(%error, "the database does not answer");
         }
     }
 
