@@ -100,7 +100,9 @@ fn lock(place: &LogPlace) -> Result<Option<FolderLock>, Problem> {
     let LogPlace::File(file) = place else { return Ok(None) };
     let unusable =
         |error: std::io::Error| Problem::new(Code::Unavailable, format!("the folder cannot be held: {error}"));
-    let folder = DataFolder::open(file.parent().unwrap_or(Path::new("."))).map_err(unusable)?;
+    // A name without a folder is in this one.
+    let beside = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = DataFolder::open(beside).map_err(unusable)?;
     match folder.try_hold().map_err(unusable)? {
         Some(lock) => Ok(Some(lock)),
         None => Err(Problem::new(Code::Conflict, "a program is using this log")

@@ -61,7 +61,10 @@ pub struct Reactions {
 #[derive(Default)]
 struct Leases {
     held: BTreeMap<WorkspaceId, Lease>,
-    /// When they were asked for last.
+    /// Those that were taken and not reacted in yet: something may have happened there since another process died.
+    taken: BTreeSet<WorkspaceId>,
+    /// The workspaces that were asked for last, and when. What another process holds is asked for again only then, not at its every event.
+    known: BTreeSet<WorkspaceId>,
     asked: Option<Instant>,
 }
 
@@ -86,10 +89,10 @@ impl Reactions {
         loop {
             commits.borrow_and_update();
             behind.extend(self.app.log().stream().take_unreacted());
-            match self.renew_leases().await {
-                Ok(taken) => behind.extend(taken),
-                Err(error) => tracing::error!(%error, "the leases of the reactions cannot be renewed"),
+            if let Err(error) = self.renew_leases().await {
+                tracing::error!(%error, "the leases of the reactions cannot be renewed");
             }
+            behind.append(&mut self.leases.lock().await.taken);
             behind = self.catch_up(std::mem::take(&mut behind)).await;
             if self.app.stopping().is_cancelled() {
                 self.keep_checkpoints().await;
@@ -106,20 +109,21 @@ impl Reactions {
         }
     }
 
-    /// Renews the leases when it is time to, and takes those that are free; gives the workspaces that are new among them.
-    async fn renew_leases(&self) -> Result<Vec<WorkspaceId>, LogError> {
+    /// Renews the leases when it is time to, and takes those that are free.
+    async fn renew_leases(&self) -> Result<(), LogError> {
         let mut leases = self.leases.lock().await;
         let now = Instant::now();
         if leases.asked.is_some_and(|asked| now < asked + self.lease / 3) {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let store = self.app.log().store();
         let workspaces = store.workspaces().await?;
         let held = store.hold_leases(FLOW_RUNS, &workspaces, self.lease).await?;
         let held: BTreeMap<WorkspaceId, Lease> = held.into_iter().map(|lease| (lease.workspace, lease)).collect();
-        let taken = held.iter().filter(|(id, lease)| leases.held.get(id) != Some(lease)).map(|(id, _)| *id).collect();
+        let new = held.iter().filter(|(id, lease)| leases.held.get(id) != Some(lease)).map(|(id, _)| *id);
+        let taken = leases.taken.iter().copied().chain(new).collect();
         // The time runs from before the question, so that it is never taken for longer than the database gave it.
-        *leases = Leases { held, asked: Some(now) };
+        *leases = Leases { held, taken, known: workspaces.into_iter().collect(), asked: Some(now) };
         let mut places = self.places.lock().await;
         places.retain(|workspace, (lease, _)| {
             let is_held = leases.held.get(workspace) == Some(lease);
@@ -128,7 +132,7 @@ impl Reactions {
             }
             is_held
         });
-        Ok(taken)
+        Ok(())
     }
 
     /// The lease of a workspace; tried for at once when the workspace is new.
@@ -140,6 +144,9 @@ impl Reactions {
         }
         if let Some(lease) = leases.held.get(&workspace) {
             return Ok(Some(*lease));
+        }
+        if !leases.known.insert(workspace) {
+            return Ok(None);
         }
         let held = self.app.log().store().hold_leases(FLOW_RUNS, &[workspace], self.lease).await?;
         leases.held.extend(held.iter().map(|lease| (lease.workspace, *lease)));

@@ -52,7 +52,10 @@ pub(super) async fn check_at_rest(options: &OpenOptions, full: bool) -> Vec<Find
         Err(error) => return unreadable(format!("it cannot be opened: {error}")),
     };
     let mut findings = Vec::new();
-    if let Ok(found) = projections::inspect(&options.tables_link()).await {
+    // On a server the tables are looked at by the processes that keep them: a file that lies here is from before.
+    if matches!(options.log_place(), Ok(LogPlace::File(_)))
+        && let Ok(found) = projections::inspect(&options.tables_link()).await
+    {
         let standing = |point: &projections::Checkpoint| Standing {
             workspace: point.workspace,
             position: point.position,
