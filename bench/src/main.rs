@@ -1,0 +1,67 @@
+//! What the product costs beside its peers: every case alternates ours and the peers in one run, and tells medians and ratios.
+//!
+//! `bench/run` starts what is needed (a PostgreSQL of its own, the peers' runtimes) and calls this program. Without names of cases all
+//! run; `--full` takes the sizes that the targets name, the default is a tenth.
+
+mod cases;
+mod latencies;
+mod machine;
+mod ours;
+mod peer;
+mod report;
+mod rounds;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// What went wrong, in words: a benchmark that cannot measure ends.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The command line.
+#[derive(Parser, Clone, Debug)]
+#[command(about = "Measures the product beside its peers and writes RESULTS.md")]
+pub struct Settings {
+    /// The cases to run: write, serve, replay, follow, find, start, grow. All when none is named.
+    pub cases: Vec<String>,
+    /// The sizes that the targets name, rather than a tenth.
+    #[arg(long)]
+    pub full: bool,
+    /// How often each side of a comparison is measured.
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// How long each side is measured in each round, in seconds.
+    #[arg(long, default_value_t = 3.0)]
+    pub seconds: f64,
+    /// A PostgreSQL server on which databases may be made, with fsync on.
+    #[arg(long, env = "CHATBOTX_BENCH_POSTGRES")]
+    pub postgres: String,
+    /// The product's program, built for release.
+    #[arg(long, env = "CHATBOTX_BENCH_PROGRAM")]
+    pub program: PathBuf,
+    /// The folder of the peers that are not inside this program: their programs, a Python and Node packages.
+    #[arg(long, env = "CHATBOTX_BENCH_PEERS")]
+    pub peers: PathBuf,
+    /// Where databases in files are made. Not a memory file system: its flush costs nothing.
+    #[arg(long, env = "CHATBOTX_BENCH_FOLDER")]
+    pub folder: PathBuf,
+    /// Where the results of the cases that ran are written; those of the others stay as they are.
+    #[arg(long, default_value = "bench/RESULTS.md")]
+    pub results: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let settings = Settings::parse();
+    let machine = machine::Machine::look(&settings).await?;
+    println!("{machine}");
+    let mut results = report::Results::read(&settings.results)?;
+    for case in cases::chosen(&settings.cases)? {
+        let section = cases::run(case, &settings).await?;
+        println!("{section}");
+        results.put(case, &section, &machine);
+        // After each case: what was measured is not lost when a later one fails.
+        results.write()?;
+    }
+    Ok(())
+}
