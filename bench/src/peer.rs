@@ -35,7 +35,14 @@ impl Peer {
     pub async fn ask(&mut self, question: &Value) -> Outcome<Value> {
         self.input.write_all(format!("{question}\n").as_bytes()).await?;
         self.input.flush().await?;
-        let line = self.output.next_line().await?.ok_or_else(|| format!("{} ended without an answer", self.name))?;
+        // Some libraries print words of their own before.
+        let line = loop {
+            let line =
+                self.output.next_line().await?.ok_or_else(|| format!("{} ended without an answer", self.name))?;
+            if line.starts_with('{') {
+                break line;
+            }
+        };
         let answer: Value = serde_json::from_str(&line).map_err(|error| format!("{}: {error}: {line}", self.name))?;
         match answer.get("error") {
             Some(error) => Err(format!("{}: {error}", self.name).into()),
