@@ -57,7 +57,7 @@ async fn main() -> Outcome<()> {
     println!("{machine}");
     let mut results = report::Results::read(&settings.results)?;
     for case in cases::chosen(&settings.cases)? {
-        let section = cases::run(case, &settings).await?;
+        let section = cases::run(case, &settings, &machine).await?;
         println!("{section}");
         results.put(case, &section, &machine);
         // After each case: what was measured is not lost when a later one fails.

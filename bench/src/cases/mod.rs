@@ -1,5 +1,8 @@
 //! The cases, by name.
 
+mod write;
+
+use crate::machine::Machine;
 use crate::report::Section;
 use crate::{Outcome, Settings};
 
@@ -15,7 +18,9 @@ pub fn chosen(asked: &[String]) -> Outcome<Vec<&'static str>> {
 }
 
 /// Runs one.
-pub async fn run(name: &str, settings: &Settings) -> Outcome<Section> {
-    let _ = settings;
-    Err(format!("there is no case {name}").into())
+pub async fn run(name: &str, settings: &Settings, machine: &Machine) -> Outcome<Section> {
+    match name {
+        "write" => write::run(settings, machine).await,
+        _ => Err(format!("there is no case {name}").into()),
+    }
 }
