@@ -3,6 +3,7 @@
 //! On a server every process may fold; the checkpoint's row keeps two from folding the same page.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use aggregates::Recorded;
 use aggregates::ids::WorkspaceId;
 use arc_swap::ArcSwap;
 use projections::{Checkpoint, FoldError, OpenError, ReadTables};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::administration::unheard;
 use super::tables_place::TablesPlace;
@@ -33,6 +34,10 @@ pub(super) struct Standstill {
 const COURTESY: Duration = Duration::from_millis(30);
 /// How long a process waits before it looks again whether another one has folded a page.
 const LOOK_AGAIN: Duration = Duration::from_millis(3);
+/// Under a steady stream of writes, how long events gather for the next page: many at once cost far less. It ends early when somebody waits
+/// for the tables, and the first event after a rest does not wait at all.
+const GATHERING: Duration = Duration::from_millis(100);
+
 /// Follows the log for the read tables.
 pub(super) struct Projector {
     pub(super) log: Arc<EventLog>,
@@ -41,6 +46,10 @@ pub(super) struct Projector {
     pub(super) positions: Mutex<BTreeMap<WorkspaceId, u64>>,
     pub(super) standstills: Mutex<BTreeMap<WorkspaceId, Standstill>>,
     pub(super) folded: watch::Sender<u64>,
+    /// How many wait for the tables to reach a position.
+    waiting: AtomicUsize,
+    /// Wakes when one begins to wait.
+    awaited: Notify,
     /// Held while a page is folded, and while the tables are swapped.
     pub(super) folding: tokio::sync::Mutex<()>,
     pub(super) rebuilding: tokio::sync::Mutex<()>,
@@ -91,6 +100,8 @@ impl Projector {
             positions: Mutex::default(),
             standstills: Mutex::default(),
             folded: watch::Sender::new(0),
+            waiting: AtomicUsize::new(0),
+            awaited: Notify::new(),
             folding: tokio::sync::Mutex::new(()),
             rebuilding: tokio::sync::Mutex::new(()),
             outdated: watch::Sender::new(false),
@@ -123,6 +134,17 @@ impl Projector {
             self.advance(workspace, checkpoint.position);
         }
         self.position(workspace) >= position
+    }
+
+    /// Lets the projector know, until the answer is dropped, that somebody waits for the tables.
+    pub(super) fn awaiting(&self) -> Awaiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.awaited.notify_one();
+        Awaiting(self)
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Waits until somebody has folded; a short time only where another process may be the one.
@@ -195,7 +217,16 @@ impl Projector {
         };
         let mut elsewhere: BTreeSet<WorkspaceId> = BTreeSet::new();
         let mut courtesy = tokio::time::Instant::now();
+        let mut gathered = tokio::time::Instant::now();
         loop {
+            if behind.is_empty() && !self.is_awaited() {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.awaited.notified() => {}
+                    () = tokio::time::sleep_until(gathered) => {}
+                }
+            }
+            gathered = tokio::time::Instant::now() + GATHERING;
             commits.borrow_and_update();
             behind.extend(self.log.stream().take_unprojected());
             let news = self.log.stream().take_unprojected_elsewhere();
@@ -203,7 +234,7 @@ impl Projector {
                 courtesy = tokio::time::Instant::now() + COURTESY;
             }
             elsewhere.extend(news);
-            if tokio::time::Instant::now() >= courtesy {
+            if self.is_awaited() || tokio::time::Instant::now() >= courtesy {
                 for workspace in std::mem::take(&mut elsewhere) {
                     let committed = self.log.stream().last_position(workspace).unwrap_or_default();
                     if !self.has_reached(workspace, committed).await {
@@ -219,6 +250,7 @@ impl Projector {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = commits.changed() => {}
+                () = self.awaited.notified(), if !elsewhere.is_empty() => {}
                 () = tokio::time::sleep_until(courtesy), if !elsewhere.is_empty() => {}
                 () = tokio::time::sleep(PAUSE), if !behind.is_empty() => {}
             }
@@ -307,6 +339,15 @@ impl Projector {
         metrics::counter!("chatbotx_projection_failures_total").increment(1);
         let still = Standstill { reason: error.to_string(), since: tokio::time::Instant::now() };
         lock(&self.standstills).insert(workspace, still);
+    }
+}
+
+/// Somebody who waits for the tables.
+pub(super) struct Awaiting<'p>(&'p Projector);
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

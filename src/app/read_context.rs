@@ -57,6 +57,10 @@ impl App {
 
     /// Waits, at most 1 s, until the tables of a workspace have reached `position`; tells whether they have.
     pub async fn tables_reach(&self, workspace: WorkspaceId, position: u64) -> bool {
+        if self.projector.has_reached(workspace, position).await {
+            return true;
+        }
+        let _awaiting = self.projector.awaiting();
         let mut folded = self.projector.folded();
         let deadline = Instant::now() + PATIENCE;
         while !self.projector.has_reached(workspace, position).await {
