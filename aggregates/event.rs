@@ -3,6 +3,8 @@
 //! An event is stored as a JSON object whose member `type` is its name. Names and members are storage: written once, never
 //! edited; a later version of an event is a new variant or an upcast here.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -184,8 +186,8 @@ pub struct Recorded {
     pub stream_id: Uuid,
     /// When it was recorded, in microseconds since the epoch; never earlier than the event before it.
     pub recorded_at: i64,
-    /// Who did it, with what.
-    pub metadata: Metadata,
+    /// Who did it, with what. Shared by the events of one call.
+    pub metadata: Arc<Metadata>,
     /// What happened.
     pub event: Event,
 }

@@ -55,7 +55,7 @@ impl Given {
             id,
             stream_id: stream.into(),
             recorded_at: BEGINNING + i64::try_from(self.events.len()).unwrap_or(0) * 1_000_000,
-            metadata: Metadata {
+            metadata: Arc::new(Metadata {
                 actor: Actor::local(),
                 client: None,
                 operation: "test".to_owned(),
@@ -63,7 +63,7 @@ impl Given {
                 correlation_id: "request".to_owned(),
                 causation_id: None,
                 idempotency_key_hash: None,
-            },
+            }),
             event: event.into(),
         }));
         position

@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     fn batch(positions: std::ops::RangeInclusive<u64>) -> Arc<Batch> {
-        let metadata = Metadata {
+        let metadata = Arc::new(Metadata {
             actor: Actor::local(),
             client: None,
             operation: "create_tag".to_owned(),
@@ -311,7 +311,7 @@ mod tests {
             correlation_id: "1".to_owned(),
             causation_id: None,
             idempotency_key_hash: None,
-        };
+        });
         let event = |position| Recorded {
             workspace: Uuid::nil().into(),
             position,
@@ -319,7 +319,7 @@ mod tests {
             id: EventId(Uuid::nil()),
             stream_id: Uuid::nil(),
             recorded_at: 0,
-            metadata: metadata.clone(),
+            metadata: Arc::clone(&metadata),
             event: Event::Tag(aggregates::tag::Event::TagCreated { name: "x".to_owned() }),
         };
         Arc::new(Batch::new(positions.map(event).map(Arc::new).collect()))

@@ -1,5 +1,6 @@
 //! What goes into the log and what comes out: the unit of append, its answer, its refusals, a stored event.
 
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use aggregates::Recorded;
@@ -121,6 +122,43 @@ impl AppendUnit {
     }
 }
 
+/// Units that go into one transaction. Shared, so that a thread of the database's can have them, too.
+#[derive(Clone, Debug)]
+pub struct Units {
+    all: Arc<Vec<AppendUnit>>,
+    part: Range<usize>,
+}
+
+impl Units {
+    /// The first and the second half.
+    #[must_use]
+    pub fn halves(&self) -> [Self; 2] {
+        let middle = self.part.start + self.part.len() / 2;
+        [self.part.start..middle, middle..self.part.end].map(|part| Self { all: Arc::clone(&self.all), part })
+    }
+
+    /// The units themselves; without a copy when nobody else has them any more.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<AppendUnit> {
+        let all = Arc::try_unwrap(self.all).unwrap_or_else(|shared| shared.to_vec());
+        if self.part.len() == all.len() { all } else { all[self.part].to_vec() }
+    }
+}
+
+impl From<Vec<AppendUnit>> for Units {
+    fn from(units: Vec<AppendUnit>) -> Self {
+        Self { part: 0..units.len(), all: Arc::new(units) }
+    }
+}
+
+impl Deref for Units {
+    type Target = [AppendUnit];
+
+    fn deref(&self) -> &[AppendUnit] {
+        self.all.get(self.part.clone()).unwrap_or_default()
+    }
+}
+
 /// Where an appended unit stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -235,6 +273,12 @@ impl LogError {
     #[must_use]
     pub fn is_away(&self) -> bool {
         matches!(self, Self::Database(error) if is_away(error))
+    }
+}
+
+impl From<rusqlite::Error> for LogError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::from(sqlx::Error::AnyDriverError(Box::new(error)))
     }
 }
 

@@ -12,7 +12,7 @@ use aggregates::ids::WorkspaceId;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::append::{AppendUnit, Appended, Expected, LogEntry, LogError, Refusal};
+use super::append::{AppendUnit, Appended, Expected, LogEntry, LogError, Refusal, Units};
 use super::event_stream::EventStream;
 use super::store::{BatchAnswers, EventRange, LogStore, WhenHeld};
 use crate::clock::Clock;
@@ -191,15 +191,16 @@ impl Writing {
         metrics::histogram!("chatbotx_append_batch_units").record(u32::try_from(batch.units.len()).unwrap_or(u32::MAX));
         let (units, answers): (Vec<AppendUnit>, Vec<_>) =
             batch.units.into_iter().map(|pending| (pending.unit, pending.answer)).unzip();
+        let units = Units::from(units);
         let outcomes = append_or_split(&*self.store, &units, self.clock.now(), held).await;
         // A workspace that somebody holds for too long is not a log that cannot be written.
         let failed =
             outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(|error| !matches!(error, LogError::Held)));
         self.failures.send_if_modified(|at| std::mem::replace(at, failed.then(Instant::now)).is_some() || failed);
-        let mut written = Vec::with_capacity(units.len());
+        let mut written = Vec::with_capacity(answers.len());
         let mut waiting = Vec::new();
-        let mut decided = Vec::with_capacity(units.len());
-        for ((unit, answer), outcome) in units.into_iter().zip(answers).zip(outcomes) {
+        let mut decided = Vec::with_capacity(answers.len());
+        for ((unit, answer), outcome) in units.into_vec().into_iter().zip(answers).zip(outcomes) {
             if matches!(outcome, Ok(Err(Refusal::Held))) {
                 waiting.push(Pending { unit, answer });
             } else {
@@ -222,22 +223,21 @@ impl Writing {
 }
 
 /// Appends a batch; when the database refuses it, halves it until the culprit stands alone.
-async fn append_or_split(store: &dyn LogStore, units: &[AppendUnit], now: i64, held: WhenHeld) -> Vec<AppendAnswer> {
+async fn append_or_split(store: &dyn LogStore, units: &Units, now: i64, held: WhenHeld) -> Vec<AppendAnswer> {
     let mut outcomes: Vec<AppendAnswer> = Vec::with_capacity(units.len());
-    let mut parts = vec![units];
+    let mut parts = vec![units.clone()];
     while let Some(part) = parts.pop() {
-        let references: Vec<&AppendUnit> = part.iter().collect();
-        match store.append(&references, now, held).await {
+        match store.append(part.clone(), now, held).await {
             Ok(answers) => outcomes.extend(answers.into_iter().map(Ok)),
             Err(LogError::Database(error)) if part.len() > 1 => {
                 tracing::warn!(%error, units = part.len(), "the database refused a batch; trying its halves");
-                let (left, right) = part.split_at(part.len() / 2);
+                let [left, right] = part.halves();
                 parts.push(right);
                 parts.push(left);
             }
             Err(error) => {
                 let found = match &error {
-                    LogError::CommitUnknown(_) => found_committed(store, part).await,
+                    LogError::CommitUnknown(_) => found_committed(store, &part).await,
                     _ => None,
                 };
                 match found {
@@ -306,7 +306,7 @@ fn entries(unit: AppendUnit, appended: &Appended, entries: &mut Vec<LogEntry>) {
             id: event.id,
             stream_id: event.stream_id,
             recorded_at: placed.recorded_at,
-            metadata: (*metadata).clone(),
+            metadata,
             event: decoded,
         };
         entries.push(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash });

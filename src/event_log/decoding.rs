@@ -30,7 +30,7 @@ pub(super) fn decode_one(stored: StoredEvent, keys: &Keys) -> Result<LogEntry, L
         id,
         stream_id,
         recorded_at: placed.recorded_at,
-        metadata: serde_json::from_slice(&metadata).map_err(|_| at("metadata that cannot be read"))?,
+        metadata: Arc::new(serde_json::from_slice(&metadata).map_err(|_| at("metadata that cannot be read"))?),
         event: Event::from_json(stream_type, &name, version, document)?,
     };
     Ok(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash })

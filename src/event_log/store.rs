@@ -10,7 +10,7 @@ use aggregates::ids::{TokenId, WorkspaceId};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use super::append::{AppendUnit, Appended, Fence, LogError, Refusal, StoredEvent, StoredOutcome};
+use super::append::{Appended, Fence, LogError, Refusal, StoredEvent, StoredOutcome, Units};
 use super::batch::Head;
 use super::copying::{KeptOutcome, LogCopy};
 use super::merkle::{Hash, Node};
@@ -97,12 +97,7 @@ pub type Heard = Box<dyn Fn(WorkspaceId, u64) + Send + Sync>;
 /// A database that holds the log. Object-safe: the log does not know which one it has.
 pub trait LogStore: Send + Sync + 'static {
     /// Decides and writes a batch; `now` is in microseconds.
-    fn append<'a>(
-        &'a self,
-        units: &'a [&'a AppendUnit],
-        now: i64,
-        held: WhenHeld,
-    ) -> BoxFuture<'a, Result<BatchAnswers, LogError>>;
+    fn append(&self, units: Units, now: i64, held: WhenHeld) -> BoxFuture<'_, Result<BatchAnswers, LogError>>;
 
     /// Whether other processes may write to it, too: then nothing that this process remembers says where a workspace ends.
     fn is_shared(&self) -> bool;

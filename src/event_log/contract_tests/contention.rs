@@ -7,7 +7,7 @@ use futures::future::join_all;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::postgres::{Postgres, url};
-use super::{OTHER, Subject, WORKSPACE, fixture, reopened, stream, unit, verified};
+use super::{OTHER, Subject, WORKSPACE, batch, fixture, reopened, stream, unit, verified};
 use crate::clock::{Clock, ManualClock};
 use crate::event_log::EventLog;
 use crate::event_log::append::{Expected, LogError, Refusal};
@@ -26,7 +26,7 @@ async fn a_held_workspace_keeps_nobody_from_another_one() {
     let mut holder = PgConnection::connect(&url(fixture.folder.path()).await).await.expect("a connection");
     holder.execute(sqlx::raw_sql(HOLD)).await.expect("held");
     let skipped = unit(WORKSPACE, &[(stream(1), Expected::Any)]);
-    let answers = log.store().append(&[&skipped], 1, WhenHeld::Skip).await.expect("answered");
+    let answers = log.store().append(batch([&skipped]), 1, WhenHeld::Skip).await.expect("answered");
     assert_eq!(answers, [Err(Refusal::Held)]);
     let waiting: Vec<_> = (0..20_u128)
         .map(|number| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::postgres::Postgres;
-use super::{OTHER, Subject, WORKSPACE, stream, unit};
+use super::{OTHER, Subject, WORKSPACE, batch, stream, unit};
 use crate::event_log::append::{AppendUnit, Expected, Fence, Refusal};
 use crate::event_log::store::{FLOW_RUNS, Lease, LogStore, WhenHeld};
 
@@ -50,17 +50,17 @@ async fn a_process_that_comes_back_after_its_lease_writes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let (paused, other) = two(folder.path()).await;
     assert_eq!(held(&*paused, Duration::from_millis(200)).await, both(1));
-    let answers = paused.append(&[&under(1)], 1, WhenHeld::Wait).await.expect("written");
+    let answers = paused.append(batch([&under(1)]), 1, WhenHeld::Wait).await.expect("written");
     assert!(answers[0].is_ok());
     // Nobody renews it; the other one asks until it is over.
     while held(&*other, LONG).await.is_empty() {
         tokio::task::yield_now().await;
     }
     let free = unit(WORKSPACE, &[(stream(1), Expected::Any)]);
-    let answers = paused.append(&[&under(1), &free], 2, WhenHeld::Wait).await.expect("answered");
+    let answers = paused.append(batch([&under(1), &free]), 2, WhenHeld::Wait).await.expect("answered");
     assert_eq!(answers[0], Err(Refusal::Fenced));
     assert!(answers[1].is_ok(), "what needs no lease is not touched by it");
-    let answers = other.append(&[&under(2)], 3, WhenHeld::Wait).await.expect("written");
+    let answers = other.append(batch([&under(2)]), 3, WhenHeld::Wait).await.expect("written");
     assert_eq!(answers[0].as_ref().map(|appended| appended.position), Ok(3));
 }
 
@@ -68,6 +68,6 @@ async fn a_process_that_comes_back_after_its_lease_writes_nothing() {
 async fn what_was_never_leased_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let (one, _) = two(folder.path()).await;
-    let answers = one.append(&[&under(1)], 1, WhenHeld::Wait).await.expect("answered");
+    let answers = one.append(batch([&under(1)]), 1, WhenHeld::Wait).await.expect("answered");
     assert_eq!(answers, [Err(Refusal::Fenced)]);
 }

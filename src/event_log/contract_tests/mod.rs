@@ -5,22 +5,22 @@ mod contention;
 mod leases;
 mod postgres;
 mod tampering;
+mod units;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use aggregates::claim::ClaimKind;
 use aggregates::contact_attributes::Attributes;
-use aggregates::ids::{EventId, WorkspaceId};
-use aggregates::metadata::{Actor, Metadata};
+use aggregates::ids::WorkspaceId;
 use aggregates::stream::StreamType;
-use aggregates::{Personal, contact, token};
+use aggregates::{Personal, contact};
 use futures::future::join_all;
 use uuid::Uuid;
 
 use crate::clock::{Clock, ManualClock};
 use crate::event_log::EventLog;
-use crate::event_log::append::{AppendUnit, ClaimWrite, Expected, IdempotencyWrite, NewEvent, Refusal, StoredOutcome};
+use crate::event_log::append::{Expected, Refusal, StoredOutcome};
 use crate::event_log::sealing::MasterKey;
 use crate::event_log::store::{EventRange, LogStore, Snapshot, WhenHeld};
 use checkpoints::a_checkpoint_begins_with_its_workspace_and_never_goes_back;
@@ -28,6 +28,8 @@ use tampering::{
     a_workspace_without_a_valid_id_hides_no_other, tampering_is_found_with_its_position,
     the_end_of_a_log_is_verified_without_its_beginning,
 };
+pub(super) use units::{batch, unit};
+use units::{claiming, keyed, metadata, stored};
 
 /// A database under test: opened in a folder of its own, and reachable for tampering.
 trait Subject {
@@ -38,67 +40,6 @@ trait Subject {
 
 pub(super) const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(1));
 const OTHER: WorkspaceId = WorkspaceId(Uuid::from_u128(2));
-
-fn metadata() -> Metadata {
-    Metadata {
-        actor: Actor::system(),
-        client: None,
-        operation: "test".to_owned(),
-        request_id: "req_1".to_owned(),
-        correlation_id: "req_1".to_owned(),
-        causation_id: None,
-        idempotency_key_hash: None,
-    }
-}
-
-fn stored(stream: Uuid, decoded: &aggregates::Event) -> NewEvent {
-    NewEvent {
-        stream_type: decoded.stream_type(),
-        stream_id: stream,
-        id: EventId(Uuid::now_v7()),
-        name: decoded.name(),
-        version: 1,
-        subject: None,
-        payload: serde_json::to_vec(&decoded.to_json().expect("JSON")).expect("bytes"),
-        metadata: serde_json::to_vec(&metadata()).expect("bytes"),
-    }
-}
-
-/// A unit that appends one event, of a kind that claims nothing, for each given stream.
-pub(super) fn unit(workspace: WorkspaceId, streams: &[(Uuid, Expected)]) -> AppendUnit {
-    let decoded = aggregates::Event::Token(token::Event::TokenRevoked {});
-    AppendUnit {
-        workspace,
-        events: streams.iter().map(|(stream, _)| stored(*stream, &decoded)).collect(),
-        expected: streams.iter().map(|(stream, expected)| (StreamType::Token, *stream, *expected)).collect(),
-        preconditions: Vec::new(),
-        claims: Vec::new(),
-        keys: Vec::new(),
-        idempotency: None,
-        fence: None,
-        decoded: streams.iter().map(|_| (decoded.clone(), Arc::new(metadata()))).collect(),
-    }
-}
-
-fn claiming(stream: Uuid, claims: &[(u8, Option<Uuid>)]) -> AppendUnit {
-    let mut unit = unit(WORKSPACE, &[(stream, Expected::Any)]);
-    unit.claims = claims
-        .iter()
-        .map(|(value, owner)| ClaimWrite { kind: ClaimKind::TagName, hash: [*value; 32], owner: *owner, event: 0 })
-        .collect();
-    unit
-}
-
-fn keyed(mut unit: AppendUnit, key: u8, outcome: &str) -> AppendUnit {
-    unit.idempotency = Some(IdempotencyWrite {
-        scope: "tok/test".to_owned(),
-        key_hash: [key; 32],
-        fingerprint: [key; 32],
-        outcome: outcome.as_bytes().to_vec(),
-        kept_us: 1_000,
-    });
-    unit
-}
 
 fn stream(number: u128) -> Uuid {
     Uuid::from_u128(1_000 + number)
@@ -171,7 +112,7 @@ async fn a_unit_is_written_whole_or_not_at_all<S: Subject>() {
     let mut large = unit(WORKSPACE, &[(stream(5), Expected::Any)]);
     large.events[0].payload = vec![b' '; crate::event_log::append::MAX_PAYLOAD_BYTES + 1];
     let last = unit(WORKSPACE, &[(stream(6), Expected::Any)]);
-    let answers = store.append(&[&good, &half, &stale, &large, &last], 1, WhenHeld::Wait).await.expect("written");
+    let answers = store.append(batch([&good, &half, &stale, &large, &last]), 1, WhenHeld::Wait).await.expect("written");
     assert!(answers[0].as_ref().is_ok_and(|appended| appended.position == 2));
     assert_eq!(answers[1], Err(Refusal::Conflict { stream_id: stream(1) }));
     assert_eq!(answers[2], Err(Refusal::Conflict { stream_id: stream(2) }));
@@ -188,17 +129,17 @@ async fn a_key_has_one_outcome_in_a_batch_and_after_it<S: Subject>() {
     let second = keyed(unit(WORKSPACE, &[(stream(1), Expected::Any)]), 7, "two");
     let nothing = keyed(unit(WORKSPACE, &[]), 8, "nothing");
     let kept = StoredOutcome { fingerprint: [7; 32], outcome: b"one".to_vec(), position: 1, changed: true };
-    let answers = store.append(&[&first, &second, &nothing], 100, WhenHeld::Wait).await.expect("written");
+    let answers = store.append(batch([&first, &second, &nothing]), 100, WhenHeld::Wait).await.expect("written");
     assert_eq!(answers[1], Err(Refusal::Repeated(kept.clone())));
     assert!(answers[2].as_ref().is_ok_and(|appended| appended.position == 1));
-    let again = store.append(&[&second, &nothing], 200, WhenHeld::Wait).await.expect("written");
+    let again = store.append(batch([&second, &nothing]), 200, WhenHeld::Wait).await.expect("written");
     assert_eq!(again[0], Err(Refusal::Repeated(kept.clone())));
     assert!(matches!(&again[1], Err(Refusal::Repeated(outcome)) if !outcome.changed));
     assert_eq!(store.outcome(WORKSPACE, "tok/test", [7; 32], 1_099).await.expect("readable"), Some(kept));
     // Another workspace, and the same one when the time is over, know nothing of it.
     assert_eq!(store.outcome(OTHER, "tok/test", [7; 32], 200).await.expect("readable"), None);
     assert_eq!(store.outcome(WORKSPACE, "tok/test", [7; 32], 1_100).await.expect("readable"), None);
-    let late = store.append(&[&second], 5_000, WhenHeld::Wait).await.expect("written");
+    let late = store.append(batch([&second]), 5_000, WhenHeld::Wait).await.expect("written");
     assert!(late[0].as_ref().is_ok_and(|appended| appended.position == 2));
     assert_eq!(store.forget_outcomes(5_500).await.expect("written"), 1);
 }
@@ -210,14 +151,14 @@ async fn a_claim_has_one_owner_at_a_time<S: Subject>() {
     let taken = |owner| Err(Refusal::ClaimTaken { kind: ClaimKind::TagName, owner });
     let takes = claiming(one, &[(9, Some(one))]);
     let steals = claiming(two, &[(9, Some(two))]);
-    let answers = store.append(&[&takes, &steals, &takes], 1, WhenHeld::Wait).await.expect("written");
+    let answers = store.append(batch([&takes, &steals, &takes]), 1, WhenHeld::Wait).await.expect("written");
     assert!(answers[0].is_ok() && answers[2].is_ok(), "its owner may take it again");
     assert_eq!(answers[1], taken(one));
-    assert_eq!(store.append(&[&steals], 1, WhenHeld::Wait).await.expect("written")[0], taken(one));
+    assert_eq!(store.append(batch([&steals]), 1, WhenHeld::Wait).await.expect("written")[0], taken(one));
     let swaps = claiming(one, &[(9, None), (8, Some(one)), (9, Some(one))]);
-    assert!(store.append(&[&swaps], 1, WhenHeld::Wait).await.expect("written")[0].is_ok());
+    assert!(store.append(batch([&swaps]), 1, WhenHeld::Wait).await.expect("written")[0].is_ok());
     let gives = claiming(one, &[(9, None)]);
-    let answers = store.append(&[&gives, &steals], 1, WhenHeld::Wait).await.expect("written");
+    let answers = store.append(batch([&gives, &steals]), 1, WhenHeld::Wait).await.expect("written");
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(store.claim_owner(WORKSPACE, ClaimKind::TagName, [9; 32]).await.expect("readable"), Some((two, 5)));
     assert_eq!(store.claim_owner(WORKSPACE, ClaimKind::TagName, [8; 32]).await.expect("readable"), Some((one, 3)));

@@ -1,19 +1,19 @@
-//! One batch on PostgreSQL: lock the heads, then read the facts with a fresh snapshot, decide, write, commit.
+//! One batch on PostgreSQL, in four round trips: lock the heads, then read the facts with a fresh snapshot, decide, write, commit.
 //!
 //! The head row of a workspace is locked until the commit, so positions of a workspace become visible in their order, whichever process
 //! writes. The facts are read by a statement of their own after the lock: in READ COMMITTED every statement sees what was committed
 //! before it began, and a statement that waited for a lock still sees what was there before the wait.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aggregates::ids::WorkspaceId;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, Postgres, Row, Transaction};
 use uuid::Uuid;
 
 use super::rows;
-use crate::event_log::append::{AppendUnit, LogError, Refusal, StoredOutcome};
+use crate::event_log::append::{AppendUnit, LogError, Refusal, StoredOutcome, is_away};
 use crate::event_log::batch::{self, Facts, Head, Touched};
 use crate::event_log::merkle::Frontier;
 use crate::event_log::store::{BatchAnswers, WhenHeld};
@@ -22,12 +22,23 @@ use crate::event_log::store::{BatchAnswers, WhenHeld};
 /// acknowledged is on disk, whatever the server's setting of `synchronous_commit` is.
 const BEGIN: &str = "begin; set local lock_timeout = '3s'; set local statement_timeout = '5s'; \
     set local idle_in_transaction_session_timeout = '5s'; \
-    select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') in ('off', 'local')";
+    select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') in ('off', 'local'); ";
 
-const LOCK: &str = "select workspace, position, recorded_at, frontier from chatbotx_log.heads
-    where workspace = any($1) order by workspace for update";
-const LOCK_FREE: &str = "select workspace, position, recorded_at, frontier from chatbotx_log.heads
-    where workspace = any($1) order by workspace for update skip locked";
+/// The beginning of a batch, with the locks in the same round trip. Which heads it got to lock is kept in a setting of the transaction, for
+/// the statement that reads the facts: it sees them as they are under the lock.
+fn begin_and_lock(wanted: &BTreeSet<WorkspaceId>, held: WhenHeld) -> String {
+    let ids = wanted.iter().map(|workspace| workspace.0.to_string()).collect::<Vec<_>>().join(",");
+    let skip = match held {
+        WhenHeld::Skip => " skip locked",
+        WhenHeld::Wait => "",
+    };
+    format!(
+        "{BEGIN}select set_config('chatbotx.locked', coalesce(string_agg(workspace::text, ','), ''), true) from (
+            select workspace from chatbotx_log.heads where workspace = any('{{{ids}}}'::uuid[]) order by workspace
+            for update{skip}
+        ) locked"
+    )
+}
 
 /// Heads that are not there yet. Those that another process has made meanwhile are not given.
 pub(super) const BEGIN_WORKSPACES: &str = "insert into chatbotx_log.heads (workspace, position, recorded_at, frontier)
@@ -36,6 +47,11 @@ pub(super) const BEGIN_WORKSPACES: &str = "insert into chatbotx_log.heads (works
 
 /// Everything that deciding has to know, in one statement: `kind` says of what a row tells, `place` of which one.
 const FACTS: &str = "
+    select 0::smallint as kind, h.position as place, h.workspace as owner, h.recorded_at as number, h.frontier as fingerprint,
+        null::bytea as outcome, false as changed
+    from chatbotx_log.heads h
+    where h.workspace = any(string_to_array(current_setting('chatbotx.locked'), ',')::uuid[])
+    union all
     select 1::smallint as kind, w.place, null::uuid as owner, found.sequence as number, null::bytea as fingerprint,
         null::bytea as outcome, false as changed
     from unnest($1::uuid[], $2::uuid[]) with ordinality as w (workspace, stream, place)
@@ -70,7 +86,8 @@ const FACTS: &str = "
         select l.epoch from chatbotx_log.leases l where l.workspace = w.workspace and l.purpose = w.purpose limit 1
     ) found";
 
-/// Appends a batch; `keeps` says whether statements are kept prepared. Units of workspaces that another process is writing to are answered with [`Refusal::Held`], or wait, as `held` says.
+/// Appends a batch; `keeps` says whether statements are kept prepared. Units of workspaces that another process is writing to are answered
+/// with [`Refusal::Held`], or wait, as `held` says.
 pub(super) async fn append(
     connection: &mut PgConnection,
     keeps: bool,
@@ -79,16 +96,39 @@ pub(super) async fn append(
     held: WhenHeld,
 ) -> Result<BatchAnswers, LogError> {
     let wanted: BTreeSet<WorkspaceId> = units.iter().map(|unit| unit.workspace).collect();
-    let mut transaction = connection.begin_with(BEGIN).await?;
-    let heads = lock(&mut transaction, keeps, &wanted, held).await?;
-    let free: Vec<&AppendUnit> = units.iter().copied().filter(|unit| heads.contains_key(&unit.workspace)).collect();
-    if free.is_empty() {
-        transaction.rollback().await?;
-        return Ok(units.iter().map(|_| Err(Refusal::Held)).collect());
+    // Put together from constants and ids only.
+    let error = match connection.begin_with(AssertSqlSafe(begin_and_lock(&wanted, held))).await {
+        Ok(transaction) => return append_locked(transaction, keeps, units, &wanted, now).await,
+        Err(error) => error,
+    };
+    if !is_away(&error) {
+        // The driver does not know that the transaction had begun before the lock was refused.
+        connection.execute("rollback").await?;
     }
-    let mut facts = read_facts(&mut transaction, keeps, &free, now).await?;
-    let locked: BTreeSet<WorkspaceId> = heads.keys().copied().collect();
-    facts.heads = heads;
+    Err(held_too_long(error))
+}
+
+async fn append_locked(
+    mut transaction: Transaction<'_, Postgres>,
+    keeps: bool,
+    units: &[&AppendUnit],
+    wanted: &BTreeSet<WorkspaceId>,
+    now: i64,
+) -> Result<BatchAnswers, LogError> {
+    let mut facts = read_facts(&mut transaction, keeps, &Touched::by(units), now).await?;
+    let missing: Vec<Uuid> = wanted.iter().filter(|id| !facts.heads.contains_key(*id)).map(|id| id.0).collect();
+    if !missing.is_empty() {
+        // Another process holds them, or nobody has written to them: then they begin here, and there are no facts of them.
+        let begun: Vec<(Uuid,)> = sqlx::query_as(BEGIN_WORKSPACES)
+            .persistent(keeps)
+            .bind(&missing)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(held_too_long)?;
+        facts.heads.extend(begun.into_iter().map(|(id,)| (WorkspaceId(id), Head::default())));
+    }
+    let locked: BTreeSet<WorkspaceId> = facts.heads.keys().copied().collect();
+    let free: Vec<&AppendUnit> = units.iter().copied().filter(|unit| locked.contains(&unit.workspace)).collect();
     let (answers, rows) = batch::decide(&mut facts, &free, now);
     if rows.is_empty() {
         transaction.rollback().await?;
@@ -104,59 +144,11 @@ pub(super) async fn append(
         .collect())
 }
 
-/// Locks the heads of `wanted`, as many as `held` allows, and gives them.
-async fn lock(
-    connection: &mut PgConnection,
-    keeps: bool,
-    wanted: &BTreeSet<WorkspaceId>,
-    held: WhenHeld,
-) -> Result<HashMap<WorkspaceId, Head>, LogError> {
-    let mut heads = HashMap::with_capacity(wanted.len());
-    let statement = match held {
-        WhenHeld::Skip => LOCK_FREE,
-        WhenHeld::Wait => LOCK,
-    };
-    // Twice: a workspace may be made by another process between the look and the making.
-    for _ in 0..2 {
-        let missing: Vec<Uuid> = wanted.iter().filter(|id| !heads.contains_key(*id)).map(|id| id.0).collect();
-        if missing.is_empty() {
-            break;
-        }
-        for row in sqlx::query(statement)
-            .persistent(keeps)
-            .bind(&missing)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(held_too_long)?
-        {
-            let (workspace, head) = head(&row)?;
-            heads.insert(workspace, head);
-        }
-        let missing: Vec<Uuid> = missing.into_iter().filter(|id| !heads.contains_key(&WorkspaceId(*id))).collect();
-        if missing.is_empty() {
-            break;
-        }
-        let begun: Vec<(Uuid,)> = sqlx::query_as(BEGIN_WORKSPACES)
-            .persistent(keeps)
-            .bind(&missing)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(held_too_long)?;
-        heads.extend(begun.into_iter().map(|(id,)| (WorkspaceId(id), Head::default())));
-        if matches!(held, WhenHeld::Skip) {
-            break;
-        }
-    }
-    Ok(heads)
-}
-
-/// What a head's row says; its columns are workspace, position, time, frontier.
-pub(super) fn head(row: &PgRow) -> Result<(WorkspaceId, Head), LogError> {
-    let workspace = WorkspaceId(row.try_get(0)?);
-    let (position, recorded_at, frontier): (i64, i64, &[u8]) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+/// What a head's row says.
+pub(super) fn head(workspace: WorkspaceId, position: i64, recorded_at: i64, frontier: &[u8]) -> Result<Head, LogError> {
     let frontier = u64::try_from(position).ok().and_then(|size| Frontier::from_bytes(size, frontier));
     let frontier = frontier.ok_or_else(|| LogError::Damaged(format!("the head of {workspace} is malformed")))?;
-    Ok((workspace, Head { frontier, recorded_at }))
+    Ok(Head { frontier, recorded_at })
 }
 
 /// SQLSTATE 55P03, "lock not available", and 57014, "query canceled": who waits in a row of waiters waits for more than one lock.
@@ -168,10 +160,9 @@ fn held_too_long(error: sqlx::Error) -> LogError {
 async fn read_facts(
     connection: &mut PgConnection,
     keeps: bool,
-    units: &[&AppendUnit],
+    touched: &Touched,
     now: i64,
 ) -> Result<Facts, LogError> {
-    let touched = Touched::by(units);
     let (stream_workspaces, streams) = pairs(&touched.streams);
     let (key_workspaces, keys) = pairs(&touched.keys);
     let rows = sqlx::query(FACTS)
@@ -194,6 +185,11 @@ async fn read_facts(
     let mut facts = Facts::default();
     for row in rows {
         let (kind, place): (i16, i64) = (row.try_get(0)?, row.try_get(1)?);
+        if kind == 0 {
+            let workspace = WorkspaceId(row.try_get(2)?);
+            facts.heads.insert(workspace, head(workspace, place, row.try_get(3)?, row.try_get(4)?)?);
+            continue;
+        }
         // Places are counted from 1.
         let place = usize::try_from(place - 1).unwrap_or(usize::MAX);
         match kind {

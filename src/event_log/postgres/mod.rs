@@ -29,7 +29,7 @@ use uuid::Uuid;
 use self::connections::Connections;
 use self::copy::PostgresCopy;
 use self::others::Others;
-use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome, is_away};
+use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome, Units, is_away};
 use super::batch::Head;
 use super::copying::{KeptOutcome, LogCopy};
 use super::merkle::{Hash, Node};
@@ -139,13 +139,8 @@ impl Drop for PostgresLog {
 }
 
 impl LogStore for PostgresLog {
-    fn append<'a>(
-        &'a self,
-        units: &'a [&'a AppendUnit],
-        now: i64,
-        held: WhenHeld,
-    ) -> BoxFuture<'a, Result<BatchAnswers, LogError>> {
-        self.append_somewhere(units, now, held).boxed()
+    fn append(&self, units: Units, now: i64, held: WhenHeld) -> BoxFuture<'_, Result<BatchAnswers, LogError>> {
+        async move { self.append_somewhere(&units.iter().collect::<Vec<_>>(), now, held).await }.boxed()
     }
 
     fn is_shared(&self) -> bool {

@@ -22,7 +22,7 @@ use crate::event_log::store::Heard;
 
 const CHANNEL: &str = "chatbotx_commits";
 /// The shortest pause between two hints of this process: commits in between share the next one.
-const HINT_PAUSE: Duration = Duration::from_millis(5);
+const HINT_PAUSE: Duration = Duration::from_millis(20);
 /// Workspaces in one hint; a payload may have 8,000 bytes, and one takes at most 53.
 const WORKSPACES_PER_HINT: usize = 128;
 /// How often the heads are asked for while hints are heard, and while they are not.

@@ -80,12 +80,12 @@ pub(super) async fn traces(connections: &Connections) -> Result<Traces, LogError
 }
 
 pub(super) async fn head(connections: &Connections, workspace: WorkspaceId) -> Result<Head, LogError> {
-    let row =
-        sqlx::query("select workspace, position, recorded_at, frontier from chatbotx_log.heads where workspace = $1")
-            .bind(workspace.0)
-            .fetch_optional(connections)
-            .await?;
-    row.map_or_else(|| Ok(Head::default()), |row| head_of(&row).map(|(_, head)| head))
+    let row = sqlx::query("select position, recorded_at, frontier from chatbotx_log.heads where workspace = $1")
+        .bind(workspace.0)
+        .fetch_optional(connections)
+        .await?;
+    let Some(row) = row else { return Ok(Head::default()) };
+    head_of(workspace, row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)
 }
 
 pub(super) async fn events(

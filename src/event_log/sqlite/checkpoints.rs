@@ -1,25 +1,22 @@
 //! How far the reactions have come: rows that are made with their workspace and only ever move forwards.
 
 use aggregates::ids::WorkspaceId;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{Connection, QueryBuilder, Sqlite};
+use rusqlite::{Connection, params};
+use sqlx::sqlite::SqlitePool;
 
-use super::write::signed;
+use super::write::{id, signed};
 use crate::event_log::append::LogError;
 use crate::event_log::batch::Rows;
 use crate::event_log::store::{REACTIONS, ReactionCheckpoint};
 
 /// Makes the rows of the workspaces that begin with this batch.
-pub(super) async fn begin(connection: &mut SqliteConnection, rows: &Rows<'_>) -> Result<(), LogError> {
+pub(super) fn begin(connection: &Connection, rows: &Rows<'_>) -> Result<(), LogError> {
     for event in rows.events.iter().filter(|event| event.placed.position == 1) {
         for reaction in REACTIONS {
-            sqlx::query(
-                "insert into reaction_checkpoints (reaction, workspace, position) values ($1, $2, 0) on conflict do nothing",
-            )
-            .bind(reaction)
-            .bind(event.workspace.0)
-            .execute(&mut *connection)
-            .await?;
+            connection.execute(
+                "insert into reaction_checkpoints (reaction, workspace, position) values (?1, ?2, 0) on conflict do nothing",
+                params![reaction, id(&event.workspace.0)],
+            )?;
         }
     }
     Ok(())
@@ -37,31 +34,12 @@ pub(super) async fn all(readers: &SqlitePool, reaction: &str) -> Result<Vec<(Wor
         .collect())
 }
 
-pub(super) async fn keep(
-    connection: &mut SqliteConnection,
-    checkpoints: &[ReactionCheckpoint],
-) -> Result<(), LogError> {
-    let mut transaction = connection.begin_with("begin immediate").await?;
-    move_on(&mut transaction, checkpoints).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
-pub(super) async fn move_on(
-    connection: &mut SqliteConnection,
-    checkpoints: &[ReactionCheckpoint],
-) -> Result<(), LogError> {
-    for chunk in checkpoints.chunks(100) {
-        let mut query = QueryBuilder::<Sqlite>::new("with moved (reaction, workspace, position) as (");
-        query.push_values(chunk, |mut row, checkpoint| {
-            row.push_bind(checkpoint.reaction).push_bind(checkpoint.workspace.0).push_bind(signed(checkpoint.position));
-        });
-        query.push(
-            ") update reaction_checkpoints as kept set position = moved.position from moved
-             where moved.reaction = kept.reaction and moved.workspace = kept.workspace
-             and moved.position > kept.position",
-        );
-        query.build().execute(&mut *connection).await?;
+pub(super) fn move_on(connection: &Connection, checkpoints: &[ReactionCheckpoint]) -> Result<(), LogError> {
+    let mut update = connection.prepare_cached(
+        "update reaction_checkpoints set position = ?3 where reaction = ?1 and workspace = ?2 and position < ?3",
+    )?;
+    for checkpoint in checkpoints {
+        update.execute(params![checkpoint.reaction, id(&checkpoint.workspace.0), signed(checkpoint.position)])?;
     }
     Ok(())
 }

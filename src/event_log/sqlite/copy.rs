@@ -1,41 +1,42 @@
 //! A log that is copied into a SQLite file, on a connection of its own, in one transaction.
+//!
+//! It writes on the thread that asks for it: a copy is made by a command that does nothing else meanwhile.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Executor};
+use rusqlite::Connection;
 
-use super::{checkpoints, write};
+use super::{checkpoints, keep, write};
 use crate::event_log::append::LogError;
 use crate::event_log::batch::Rows;
 use crate::event_log::copying::{LogCopy, Rest};
 
 /// The copy. Dropped before its end it closes the connection, and SQLite takes everything back.
-pub(super) struct SqliteCopy(SqliteConnection);
+pub(super) struct SqliteCopy(Connection);
 
 impl SqliteCopy {
-    pub(super) async fn begin(mut connection: SqliteConnection) -> Result<Self, LogError> {
-        connection.execute("begin immediate").await?;
+    pub(super) fn begin(connection: Connection) -> Result<Self, LogError> {
+        connection.execute_batch("begin immediate")?;
         Ok(Self(connection))
+    }
+
+    fn finish(self, rest: &Rest) -> Result<(), LogError> {
+        keep::token_uses(&self.0, &rest.token_uses)?;
+        checkpoints::move_on(&self.0, &rest.checkpoints)?;
+        for (name, value) in &rest.properties {
+            keep::property(&self.0, name, value)?;
+        }
+        self.0.execute_batch("commit")?;
+        self.0.close().map_err(|(_, error)| LogError::from(error))
     }
 }
 
 impl LogCopy for SqliteCopy {
     fn write<'a>(&'a mut self, rows: &'a Rows<'a>) -> BoxFuture<'a, Result<(), LogError>> {
-        write::write_rows(&mut self.0, rows).boxed()
+        std::future::ready(write::write_rows(&self.0, rows)).boxed()
     }
 
-    fn finish(mut self: Box<Self>, rest: Rest) -> BoxFuture<'static, Result<(), LogError>> {
-        async move {
-            write::write_token_uses(&mut self.0, &rest.token_uses).await?;
-            checkpoints::move_on(&mut self.0, &rest.checkpoints).await?;
-            for (name, value) in &rest.properties {
-                write::property(&mut self.0, name, value).await?;
-            }
-            self.0.execute("commit").await?;
-            self.0.close().await?;
-            Ok(())
-        }
-        .boxed()
+    fn finish(self: Box<Self>, rest: Rest) -> BoxFuture<'static, Result<(), LogError>> {
+        std::future::ready(Self::finish(*self, &rest)).boxed()
     }
 }

@@ -1,8 +1,9 @@
-//! The log on SQLite: one writer connection with `synchronous=FULL`, some that only read, write-ahead logging.
+//! The log on SQLite: one writer connection with `synchronous=FULL` on a thread of its own, some that only read, write-ahead logging.
 
 mod checkpoints;
 mod copy;
 mod inspect;
+mod keep;
 mod read;
 mod write;
 mod writer;
@@ -14,14 +15,13 @@ use aggregates::claim::ClaimKind;
 use aggregates::ids::{TokenId, WorkspaceId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sqlx::Connection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, Executor};
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome};
+use super::append::{LogError, StoredEvent, StoredOutcome, Units};
 use super::batch::Head;
 use super::copying::{KeptOutcome, LogCopy};
 use super::merkle::{Hash, Node};
@@ -40,7 +40,7 @@ const READERS: u32 = 4;
 
 /// The log in a SQLite file.
 pub struct SqliteLog {
-    writer: Mutex<Writer>,
+    writer: Writer,
     readers: SqlitePool,
 }
 
@@ -58,18 +58,28 @@ impl SqliteLog {
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(false)
             .statement_cache_capacity(256);
-        let mut writer = SqliteConnection::connect_with(&options).await?;
-        let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(&mut writer).await?;
+        let mut first = SqliteConnection::connect_with(&options).await?;
+        let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(&mut first).await?;
         check_version(&version)?;
         inspect::MIGRATIONS
-            .run_direct(None, &mut writer, false)
+            .run_direct(None, &mut first, false)
             .await
             .map_err(|error| LogError::Damaged(format!("its tables cannot be brought up to date: {error}")))?;
-        let options = options.create_if_missing(false);
-        let readers =
-            SqlitePoolOptions::new().max_connections(READERS).connect_with(options.clone().read_only(true)).await?;
-        Ok(Self { writer: Mutex::new(Writer::new(options, writer)), readers })
+        let writer = Writer::start(path.to_owned())?;
+        let options = options.create_if_missing(false).read_only(true);
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
+        first.close().await?;
+        Ok(Self { writer, readers })
     }
+}
+
+fn in_transaction(
+    connection: &mut rusqlite::Connection,
+    work: impl FnOnce(&rusqlite::Connection) -> Result<(), LogError>,
+) -> Result<(), LogError> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    work(&transaction)?;
+    Ok(transaction.commit()?)
 }
 
 fn check_version(version: &str) -> Result<(), LogError> {
@@ -81,18 +91,15 @@ fn check_version(version: &str) -> Result<(), LogError> {
 }
 
 impl LogStore for SqliteLog {
-    fn append<'a>(
-        &'a self,
-        units: &'a [&'a AppendUnit],
-        now: i64,
-        _: WhenHeld,
-    ) -> BoxFuture<'a, Result<BatchAnswers, LogError>> {
-        async move {
-            let mut writer = self.writer.lock().await;
-            let done = write::append(writer.connection().await?, units, now).await;
-            writer.settled(done)
-        }
-        .boxed()
+    fn append(&self, units: Units, now: i64, _: WhenHeld) -> BoxFuture<'_, Result<BatchAnswers, LogError>> {
+        self.writer
+            .run(move |connection| {
+                let done = write::append(connection, &units, now);
+                // Before it is answered: whoever asked takes the units apart then.
+                drop(units);
+                done
+            })
+            .boxed()
     }
 
     fn is_shared(&self) -> bool {
@@ -111,12 +118,8 @@ impl LogStore for SqliteLog {
     }
 
     fn settle<'a>(&'a self, _: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>> {
-        // Appends wait for the writer; a statement that was given up is over before the next one begins.
-        async move {
-            drop(self.writer.lock().await);
-            Ok(())
-        }
-        .boxed()
+        // One after another: when this is done, so is what was asked for before.
+        self.writer.run(|_| Ok(())).boxed()
     }
 
     fn workspaces(&self) -> BoxFuture<'_, Result<Vec<WorkspaceId>, LogError>> {
@@ -180,12 +183,7 @@ impl LogStore for SqliteLog {
         key_hash: Hash,
         now: i64,
     ) -> BoxFuture<'a, Result<Option<StoredOutcome>, LogError>> {
-        async move {
-            let mut reader = self.readers.acquire().await?;
-            let call = (workspace, scope.to_owned(), key_hash);
-            Ok(write::read_outcomes(&mut reader, vec![call], now).await?.into_values().next())
-        }
-        .boxed()
+        read::outcome(&self.readers, workspace, scope, key_hash, now).boxed()
     }
 
     fn snapshot(&self, workspace: WorkspaceId, stream: Uuid) -> BoxFuture<'_, Result<Option<Snapshot>, LogError>> {
@@ -198,12 +196,7 @@ impl LogStore for SqliteLog {
         stream: Uuid,
         snapshot: Snapshot,
     ) -> BoxFuture<'_, Result<(), LogError>> {
-        async move {
-            let mut writer = self.writer.lock().await;
-            let done = write::keep_snapshot(writer.connection().await?, workspace, stream, &snapshot).await;
-            writer.settled(done)
-        }
-        .boxed()
+        self.writer.run(move |connection| keep::snapshot(connection, workspace, stream, &snapshot)).boxed()
     }
 
     fn claims(
@@ -226,21 +219,12 @@ impl LogStore for SqliteLog {
     }
 
     fn forget_outcomes(&self, now: i64) -> BoxFuture<'_, Result<u64, LogError>> {
-        async move {
-            let mut writer = self.writer.lock().await;
-            let done = write::forget_outcomes(writer.connection().await?, now).await;
-            writer.settled(done)
-        }
-        .boxed()
+        self.writer.run(move |connection| keep::forget_outcomes(connection, now)).boxed()
     }
 
     fn keep_token_uses<'a>(&'a self, uses: &'a [(WorkspaceId, TokenId, i64)]) -> BoxFuture<'a, Result<(), LogError>> {
-        async move {
-            let mut writer = self.writer.lock().await;
-            let done = write::keep_token_uses(writer.connection().await?, uses).await;
-            writer.settled(done)
-        }
-        .boxed()
+        let uses = uses.to_vec();
+        self.writer.run(move |connection| in_transaction(connection, |all| keep::token_uses(all, &uses))).boxed()
     }
 
     fn token_uses(&self, workspace: WorkspaceId) -> BoxFuture<'_, Result<Vec<(TokenId, i64)>, LogError>> {
@@ -258,21 +242,15 @@ impl LogStore for SqliteLog {
         &'a self,
         checkpoints: &'a [ReactionCheckpoint],
     ) -> BoxFuture<'a, Result<(), LogError>> {
-        async move {
-            let mut writer = self.writer.lock().await;
-            let done = checkpoints::keep(writer.connection().await?, checkpoints).await;
-            writer.settled(done)
-        }
-        .boxed()
+        let checkpoints = checkpoints.to_vec();
+        self.writer
+            .run(move |connection| in_transaction(connection, |all| checkpoints::move_on(all, &checkpoints)))
+            .boxed()
     }
 
     fn property<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, LogError>> {
-        async move {
-            let mut writer = self.writer.lock().await;
-            let done = write::property(writer.connection().await?, name, value).await;
-            writer.settled(done)
-        }
-        .boxed()
+        let (name, value) = (name.to_owned(), value.to_vec());
+        self.writer.run(move |connection| keep::property(connection, &name, &value)).boxed()
     }
 
     fn hold_leases<'a>(
@@ -313,11 +291,8 @@ impl LogStore for SqliteLog {
     }
 
     fn begin_copy(&self) -> BoxFuture<'_, Result<Box<dyn LogCopy>, LogError>> {
-        async move {
-            let connection = self.writer.lock().await.another().await?;
-            Ok(Box::new(SqliteCopy::begin(connection).await?) as Box<dyn LogCopy>)
-        }
-        .boxed()
+        let begun = self.writer.another().and_then(SqliteCopy::begin);
+        std::future::ready(begun.map(|copy| Box::new(copy) as Box<dyn LogCopy>)).boxed()
     }
 
     fn copy_to<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, Result<(), LogError>> {
@@ -332,11 +307,7 @@ impl LogStore for SqliteLog {
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
             self.readers.close().await;
-            if let Some(mut writer) = self.writer.lock().await.close() {
-                // Best effort: an unfinished checkpoint only makes the next start read more of the write-ahead log.
-                let _unfinished = writer.execute("pragma wal_checkpoint(truncate)").await;
-                let _closed = writer.close().await;
-            }
+            self.writer.close().await;
         }
         .boxed()
     }

@@ -79,6 +79,11 @@ pub(super) async fn head(connection: &mut SqliteConnection, workspace: Workspace
             .bind(workspace.0)
             .fetch_optional(connection)
             .await?;
+    head_of(workspace, row)
+}
+
+/// The head that a row tells of; that of an empty log without one.
+pub(super) fn head_of(workspace: WorkspaceId, row: Option<(i64, i64, Vec<u8>)>) -> Result<Head, LogError> {
     let Some((position, recorded_at, frontier)) = row else { return Ok(Head::default()) };
     let frontier = u64::try_from(position).ok().and_then(|size| Frontier::from_bytes(size, &frontier));
     let frontier = frontier.ok_or_else(|| LogError::Damaged(format!("the head of {workspace} is malformed")))?;
@@ -229,6 +234,30 @@ pub(super) async fn subject_keys_after(
     .fetch_all(readers)
     .await?;
     Ok(rows)
+}
+
+pub(super) async fn outcome(
+    readers: &SqlitePool,
+    workspace: WorkspaceId,
+    scope: &str,
+    key_hash: Hash,
+    now: i64,
+) -> Result<Option<StoredOutcome>, LogError> {
+    let row: Option<(Vec<u8>, Vec<u8>, i64, bool)> = sqlx::query_as(
+        "select fingerprint, outcome, position, changed from idempotency_keys
+         where workspace = $1 and scope = $2 and key_hash = $3 and kept_until > $4",
+    )
+    .bind(workspace.0)
+    .bind(scope)
+    .bind(key_hash.as_slice())
+    .bind(now)
+    .fetch_optional(readers)
+    .await?;
+    let Some((fingerprint, outcome, position, changed)) = row else { return Ok(None) };
+    let fingerprint: Hash = fingerprint
+        .try_into()
+        .map_err(|_| LogError::Damaged("a stored outcome has a malformed fingerprint".to_owned()))?;
+    Ok(Some(StoredOutcome { fingerprint, outcome, position: u64::try_from(position).unwrap_or_default(), changed }))
 }
 
 pub(super) async fn outcomes_after(
