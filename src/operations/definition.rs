@@ -100,8 +100,9 @@ async fn carry_out<M: Mutation>(
     let request = TransactionRequest {
         operation: M::FACTS.name,
         request_id: options.request_id.unwrap_or_else(|| format!("req_{}", Uuid::now_v7().simple())),
+        // Nothing is compared with it when there is no key.
+        fingerprint: idempotency_key.as_ref().map_or([0; 32], |_| arguments::fingerprint(&arguments)),
         idempotency_key,
-        fingerprint: arguments::fingerprint(&arguments),
         kept_us: if M::FACTS.effect == Effect::ReachesCustomers { SEND_OUTCOME_KEPT_US } else { OUTCOME_KEPT_US },
         dry_run: members.dry_run,
         fence: None,
