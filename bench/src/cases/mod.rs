@@ -1,5 +1,9 @@
 //! The cases, by name.
 
+mod find;
+mod grow;
+mod replay;
+
 use crate::report::Section;
 use crate::{Outcome, Settings};
 
@@ -16,6 +20,10 @@ pub fn chosen(asked: &[String]) -> Outcome<Vec<&'static str>> {
 
 /// Runs one.
 pub async fn run(name: &str, settings: &Settings) -> Outcome<Section> {
-    let _ = settings;
-    Err(format!("there is no case {name}").into())
+    match name {
+        "replay" => replay::run(settings).await,
+        "find" => find::run(settings).await,
+        "grow" => grow::run(settings).await,
+        _ => Err(format!("there is no case {name}").into()),
+    }
 }
