@@ -116,12 +116,7 @@ impl Found {
         let target = |(part, times): (&str, &Vec<Duration>)| {
             let p99 = (!times.is_empty()).then(|| measured(times).p99_ms);
             Target {
-                what: format!(
-                    "{}, {}, {part}: p99 at most {} ms",
-                    database.name(),
-                    self.kind.name,
-                    self.kind.limit_ms
-                ),
+                what: format!("{}, {}, {part}: p99 at most {} ms", database.name(), self.kind.name, self.kind.limit_ms),
                 measured: p99.map_or_else(|| "no list is that long".to_owned(), |p99| format!("{p99:.1} ms")),
                 reached: p99.map(|p99| p99 <= self.kind.limit_ms),
             }

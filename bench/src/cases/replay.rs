@@ -95,7 +95,10 @@ fn targets(sides: &[Side]) -> Vec<Target> {
         let grown = middle(&long.built, |it| it.peak_mib).zip(middle(&short.built, |it| it.peak_mib));
         let grown = grown.map(|(long, short)| long - short);
         targets.push(Target {
-            what: format!("{}: memory flat (at most {FLAT_MIB:.0} MiB more for {TIMES} times as many events)", database.name()),
+            what: format!(
+                "{}: memory flat (at most {FLAT_MIB:.0} MiB more for {TIMES} times as many events)",
+                database.name()
+            ),
             measured: grown.map_or_else(String::new, |grown| format!("{grown:+.0} MiB")),
             reached: grown.map(|grown| grown <= FLAT_MIB),
         });

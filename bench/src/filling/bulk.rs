@@ -38,14 +38,13 @@ pub struct Unit<'l> {
 
 impl<'l> Unit<'l> {
     /// An empty one.
-    pub fn new(log: &'l EventLog, workspace: WorkspaceId, operation: &str, number: u64) -> Self {
-        let request = format!("filling-{number}");
+    pub fn new(log: &'l EventLog, workspace: WorkspaceId, operation: &str) -> Self {
         let metadata = Metadata {
             actor: Actor::local(),
             client: None,
             operation: operation.to_owned(),
-            request_id: request.clone(),
-            correlation_id: request,
+            request_id: String::new(),
+            correlation_id: String::new(),
             causation_id: None,
             idempotency_key_hash: None,
         };
@@ -62,6 +61,13 @@ impl<'l> Unit<'l> {
             decoded: Vec::new(),
         };
         Self { log, append, metadata, streams: HashSet::new() }
+    }
+
+    /// What is added from here on was one call.
+    pub fn call(&mut self, number: u64) {
+        let request = format!("filling-{}-{number}", self.metadata.operation);
+        self.metadata.correlation_id.clone_from(&request);
+        self.metadata.request_id = request;
     }
 
     /// A key for a contact that begins in this unit.

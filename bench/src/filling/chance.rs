@@ -7,9 +7,9 @@ impl Chance {
     /// For the thing with this number among those of a kind.
     pub fn of(kind: &str, number: u64) -> Self {
         // FNV-1a over the kind, so that two kinds with the same number have nothing in common.
-        let kind = kind.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let kind = kind
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self(kind ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93))
     }
 

@@ -115,17 +115,13 @@ async fn append_all<T: Send + 'static>(
 }
 
 /// Makes the people; gives the keys of those who will talk.
-pub async fn fill_people(
-    log: &Arc<EventLog>,
-    place: &Place,
-    sizes: Sizes,
-    progress: &Progress,
-) -> Outcome<Keys> {
+pub async fn fill_people(log: &Arc<EventLog>, place: &Place, sizes: Sizes, progress: &Progress) -> Outcome<Keys> {
     let place = place.clone();
     let made = append_all(log, sizes.numbers(sizes.contacts), progress, move |log, part| {
-        let mut unit = Unit::new(log, place.workspace, "import_contacts", part.start);
+        let mut unit = Unit::new(log, place.workspace, "create_contact");
         let mut keys = Vec::new();
         for number in part {
+            unit.call(number);
             let key = add_person(&mut unit, &place, number, sizes)?;
             if talks(sizes, number) {
                 keys.push(key);
@@ -167,10 +163,12 @@ pub async fn fill_messages(
     let begun = {
         let (place, keys) = (place.clone(), Arc::clone(&keys));
         move |log: &EventLog, part: Range<u64>| {
-            let mut unit = Unit::new(log, place.workspace, "webchat_message", part.start);
+            let mut unit = Unit::new(log, place.workspace, "webchat_message");
             for number in part {
+                unit.call(number);
                 let talk = Talk::of(&place, &keys, sizes, number)?;
-                let started = conversation::Event::ConversationStarted { contact: talk.contact, account: place.account };
+                let started =
+                    conversation::Event::ConversationStarted { contact: talk.contact, account: place.account };
                 unit.add(talk.conversation.0, started, talk.key)?;
                 talk.receives(&mut unit, &place, number)?;
             }
@@ -181,8 +179,9 @@ pub async fn fill_messages(
     let said = {
         let (place, keys) = (place.clone(), Arc::clone(&keys));
         move |log: &EventLog, part: Range<u64>| {
-            let mut unit = Unit::new(log, place.workspace, "send_message", part.start);
+            let mut unit = Unit::new(log, place.workspace, "send_message");
             for number in part {
+                unit.call(number);
                 let mut chance = Chance::of("message", number);
                 let (busy, often) = BUSY;
                 let among = if chance.percent(often) { busy.min(sizes.conversations) } else { sizes.conversations };
@@ -199,8 +198,9 @@ pub async fn fill_messages(
     append_all(log, sizes.first + sizes.conversations..sizes.first + sizes.messages, progress, said).await?;
     let (place, silent) = (place.clone(), Progress(ProgressBar::hidden()));
     let looked_after = move |log: &EventLog, part: Range<u64>| {
-        let mut unit = Unit::new(log, place.workspace, "close_conversation", part.start);
+        let mut unit = Unit::new(log, place.workspace, "close_conversation");
         for number in part {
+            unit.call(number);
             Talk::of(&place, &keys, sizes, number)?.is_looked_after(&mut unit, number)?;
         }
         Ok((unit.finish(), ()))

@@ -167,10 +167,7 @@ pub async fn filled(settings: &Settings, database: Database, name: &str, sizes: 
     let events = log.head(place.workspace).await?;
     log.store().close().await;
     progress.says("building the read tables");
-    let app = App::open(&at.options()).await.map_err(|problem| problem.message)?;
-    app.rebuild_projections(&chatbotx::app::unheard()).await.map_err(|problem| problem.message)?;
-    caught_up(&app).await?;
-    app.close().await;
+    at.open().await?.close().await;
     progress.ends();
     let filled = Filled { sizes, place, at, events };
     std::fs::write(&kept, serde_json::to_vec(&(&settings.postgres, &filled))?)?;

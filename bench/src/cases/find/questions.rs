@@ -36,7 +36,12 @@ pub fn kinds(filled: &Filled) -> Vec<Kind> {
     let somebody = |chance: &mut Chance| person(chance.below(sizes.contacts as usize) as u64);
     let tag = |chance: &mut Chance| tag_name(chance.skewed(TAGS));
     vec![
-        kind("by part of a name", "list_contacts", NAMED_MS, &|chance| json!({ "query": part_of_name(chance, sizes.contacts) })),
+        kind(
+            "by part of a name",
+            "list_contacts",
+            NAMED_MS,
+            &|chance| json!({ "query": part_of_name(chance, sizes.contacts) }),
+        ),
         kind("by phone", "list_contacts", NAMED_MS, &|chance| {
             let phone = loop {
                 if let Some(phone) = somebody(chance).phone {
