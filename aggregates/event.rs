@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -114,16 +115,41 @@ macro_rules! events {
                 version: u16,
                 payload: Value,
             ) -> Result<Self, DecodeError> {
-                if !(1..=VERSION).contains(&version) || !Self::names().any(|known| known == (stream_type, name)) {
+                Self::read(stream_type, name, version, payload)
+            }
+
+            /// The same from the text of the document, with nothing sealed in it.
+            ///
+            /// # Errors
+            /// As [`Self::from_json`].
+            pub fn from_slice(
+                stream_type: StreamType,
+                name: &str,
+                version: u16,
+                payload: &[u8],
+            ) -> Result<Self, DecodeError> {
+                let mut document = serde_json::Deserializer::from_slice(payload);
+                let event = Self::read(stream_type, name, version, &mut document)?;
+                document.end().map_err(|error| malformed(name, &error))?;
+                Ok(event)
+            }
+
+            fn read<'d, D: Deserializer<'d, Error = serde_json::Error>>(
+                stream_type: StreamType,
+                name: &str,
+                version: u16,
+                payload: D,
+            ) -> Result<Self, DecodeError> {
+                use strum::VariantNames;
+                let known = match stream_type {
+                    $(StreamType::$kind => <$event>::VARIANTS.contains(&name),)*
+                };
+                if !known || !(1..=VERSION).contains(&version) {
                     return Err(DecodeError::Unknown { name: name.to_owned(), version });
                 }
-                let malformed = |error: serde_json::Error| DecodeError::Malformed {
-                    name: name.to_owned(),
-                    // The position in the text only: the message of serde may quote values.
-                    reason: format!("{:?} at column {}", error.classify(), error.column()),
-                };
+                let malformed = |error| malformed(name, &error);
                 let event = match stream_type {
-                    $(StreamType::$kind => serde_json::from_value::<$event>(payload).map(Self::$kind).map_err(malformed)?,)*
+                    $(StreamType::$kind => <$event>::deserialize(payload).map(Self::$kind).map_err(malformed)?,)*
                 };
                 // The name stands beside the payload as well as in it; a log in which they differ was tampered with.
                 if event.name() != name {
@@ -148,6 +174,12 @@ events! {
     Message => message::Message, message::Event;
     Flow => flow::Flow, flow::Event;
     FlowRun => flow_run::FlowRun, flow_run::Event;
+}
+
+fn malformed(name: &str, error: &serde_json::Error) -> DecodeError {
+    // The position in the text only: the message of serde may quote values.
+    let reason = format!("{:?} at column {}", error.classify(), error.column());
+    DecodeError::Malformed { name: name.to_owned(), reason }
 }
 
 /// Why a stored event could not be read.

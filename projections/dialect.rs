@@ -72,8 +72,13 @@ pub fn order_again(order: String) -> Sql {
 pub const DROPPABLE: &str =
     "select type, name, sql from sqlite_master where sql is not null and type in ('index', 'trigger') order by name";
 
-/// Fill the search indexes of a file from the contacts and the messages.
-pub const FILL_SEARCH: [&str; 2] = [
+/// Fill the search indexes of a file from the contacts and the messages. What the indexes gather in memory before they write is larger
+/// meanwhile, so that they have less to merge; afterwards it is what SQLite has by default.
+pub const FILL_SEARCH: [&str; 6] = [
+    "insert into contacts_search (contacts_search, rank) values ('hashsize', 8388608)",
     "insert into contacts_search (contacts_search) values ('rebuild')",
+    "insert into contacts_search (contacts_search, rank) values ('hashsize', 1048576)",
+    "insert into messages_search (messages_search, rank) values ('hashsize', 8388608)",
     "insert into messages_search (messages_search) values ('rebuild')",
+    "insert into messages_search (messages_search, rank) values ('hashsize', 1048576)",
 ];

@@ -25,6 +25,10 @@ const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a reader waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pages that the writer of a whole log keeps in memory, in KiB, as SQLite wants it: a negative number.
+const BUILD_CACHE: &str = "pragma cache_size = -16384";
+/// Rows of one statement on their way.
+const ROW_BUFFER: usize = 512;
 /// Prepared statements kept by the writer: a few sizes of load, upsert and delete for each table.
 const WRITER_STATEMENTS: usize = 256;
 
@@ -50,6 +54,7 @@ impl File {
 
     pub(crate) async fn create_without_indexes(path: &Path) -> Result<Self, OpenError> {
         let file = Self::open(path).await?;
+        sqlx::query(BUILD_CACHE).execute(&file.writer).await?;
         let mut transaction = file.begin_write().await?;
         Sql::new("create table deferred (sql text not null)").run(&mut transaction).await?;
         for row in Sql::new(DROPPABLE).raw(&mut transaction).await? {
@@ -75,7 +80,9 @@ impl File {
         // The planner chooses between indexes by these figures.
         let mut transaction = self.begin_write().await?;
         Sql::new("analyze").run(&mut transaction).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        // From here on it is a file like others.
+        sqlx::query("pragma cache_size = -2000").execute(&self.writer).await.map(|_| ())
     }
 
     async fn connect(path: &Path) -> Result<Self, OpenError> {
@@ -86,6 +93,8 @@ impl File {
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(false)
             .busy_timeout(BUSY_TIMEOUT)
+            // Rows come from a thread of their own: the fewer times it waits, the better.
+            .row_buffer_size(ROW_BUFFER)
             .pragma("journal_size_limit", "67108864");
         let writing =
             options.clone().statement_cache_capacity(WRITER_STATEMENTS).thread_name(|_| "views-writer".into());

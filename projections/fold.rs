@@ -107,12 +107,22 @@ const fn failed<T: Table>(source: Error) -> FoldError {
     FoldError::Database { projection: Some(T::NAME), source }
 }
 
-async fn load<T: Projection>(connection: &mut Connection, events: &[&Recorded]) -> Result<Rows<T>, FoldError> {
+async fn load<T: Projection>(
+    rows: &mut Rows<T>,
+    connection: &mut Connection,
+    events: &[&Recorded],
+) -> Result<(), FoldError> {
     let mut keys = BTreeSet::new();
     for event in events {
         T::touched(event, &mut keys);
     }
-    Rows::load(connection, keys).await.map_err(failed::<T>)
+    rows.load(connection, keys).await.map_err(failed::<T>)
+}
+
+/// Writes the rows when there are more than `most`; what was swept away goes in any case, since it must not be loaded again.
+async fn spill<T: Table>(rows: &mut Rows<T>, connection: &mut Connection, most: usize) -> Result<(), FoldError> {
+    let spilled = if rows.len() > most { rows.write(connection).await } else { rows.sweep(connection).await };
+    spilled.map_err(failed::<T>)
 }
 
 fn apply<T: Projection>(rows: &mut Rows<T>, event: &Recorded) -> Result<(), FoldError> {
@@ -139,23 +149,31 @@ macro_rules! tables {
         /// The names of all read tables.
         pub const TABLES: &[&str] = &[$(<$row>::NAME),*];
 
-        /// The rows that a page touches.
-        struct Touched {
+        /// The rows that events touch.
+        #[derive(Default)]
+        pub(crate) struct Touched {
             $($field: Rows<$row>,)*
         }
 
         impl Touched {
-            async fn load(connection: &mut Connection, events: &[&Recorded]) -> Result<Self, FoldError> {
-                Ok(Self { $($field: load::<$row>(connection, events).await?,)* })
+            /// Loads the rows that `events` change, as far as they are not here.
+            pub(crate) async fn load(
+                &mut self,
+                connection: &mut Connection,
+                events: &[&Recorded],
+            ) -> Result<(), FoldError> {
+                $(load::<$row>(&mut self.$field, connection, events).await?;)*
+                Ok(())
             }
 
-            fn apply(&mut self, event: &Recorded) -> Result<(), FoldError> {
+            pub(crate) fn apply(&mut self, event: &Recorded) -> Result<(), FoldError> {
                 $(apply::<$row>(&mut self.$field, event)?;)*
                 Ok(())
             }
 
-            async fn write(self, connection: &mut Connection) -> Result<(), FoldError> {
-                $(self.$field.write(connection).await.map_err(failed::<$row>)?;)*
+            /// Writes the rows of every table of which more than `most` are here, and forgets them.
+            pub(crate) async fn spill(&mut self, connection: &mut Connection, most: usize) -> Result<(), FoldError> {
+                $(spill::<$row>(&mut self.$field, connection, most).await?;)*
                 Ok(())
             }
         }
@@ -212,11 +230,12 @@ pub async fn fold_page(
         }
     }
     let moved = moved(&places, &next, reached)?;
-    let mut touched = Touched::load(connection, &events).await?;
+    let mut touched = Touched::default();
+    touched.load(connection, &events).await?;
     for event in events {
         touched.apply(event)?;
     }
-    touched.write(connection).await?;
+    touched.spill(connection, 0).await?;
     checkpoint::set(connection, &moved).await?;
     Ok(())
 }

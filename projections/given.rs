@@ -315,7 +315,12 @@ impl Folded {
     /// Tables built anew from all that happened, beside these.
     pub async fn rebuilt(&self, given: &Given) -> ReadTables {
         let tables = self.begin_anew().await;
-        tables.fold(&given.events, &ends(&given.events)).await.expect("a page");
+        // Few rows in memory and small pages: most are written out and loaded again in between.
+        let mut folding = tables.fold_whole_with(4);
+        for page in given.events.chunks(7) {
+            folding.fold(page).await.expect("a page");
+        }
+        folding.finish(&ends(&given.events)).await.expect("an end");
         tables.build_indexes().await.expect("indexes");
         tables
     }

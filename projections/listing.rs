@@ -3,8 +3,8 @@
 //! There are two ways to a page. When one filter alone leaves few rows (the candidates), those are fetched, filtered and sorted.
 //! Otherwise the table is walked in the order of an index and every row is held against the filters, for a limited number of
 //! rows; a page that ends there says so, with a cursor that goes on behind the last row examined. A filter that leaves many
-//! rows makes the walk short, and one that leaves few makes few candidates, so the limit is met only by filters without an
-//! index and by rare combinations of common ones.
+//! rows makes the walk short, and one that leaves few makes few candidates. Where neither is so, the walk is tried first and the
+//! candidates are fetched after it. So the limit is met only by filters without an index and by rare combinations of common ones.
 
 use aggregates::ids::WorkspaceId;
 
@@ -18,6 +18,9 @@ use crate::table::Table;
 /// How many rows of a walk are examined, and how many candidates a filter may leave, for one page.
 /// A count is exact up to as many.
 pub const EXAMINED_MAX: u64 = 10_000;
+/// Of 10 candidates that a filter may leave, so many are fetched at once. With more of them a walk comes by a page's worth of rows
+/// sooner: of a million rows 4,000 fit one in 250, and 20 of those are found among 5,000.
+const FEW_OF_10: u64 = 4;
 /// How many times as many rows are examined for a count by filters without an index.
 const COUNT_FACTOR: u64 = 10;
 
@@ -152,12 +155,22 @@ impl Listing<'_> {
         plans
     }
 
-    /// The first filter that leaves few rows.
-    async fn few(&self, connection: &mut Connection) -> Result<Option<&Candidates>, Error> {
+    /// A page of all that was found: of one row more than the page holds, when there are more.
+    fn paged<T: Listed>(&self, mut items: Vec<T>) -> Page<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more).map(|last| last.place(self.order));
+        let next = last.map(|(key, id)| Cursor { order: self.order, key, id, position: 0 });
+        Page { items, next, examined: None }
+    }
+
+    /// The first filter that leaves at most so many rows.
+    async fn few(&self, connection: &mut Connection, most: u64) -> Result<Option<&Candidates>, Error> {
         for candidates in &self.candidates {
             let sql = Sql::new("select count(*) from (").append(candidates.keys.clone()).push(" limit ");
-            let found: Option<u64> = sql.bind(&(self.bound + 1)).push(") k").value(connection).await?;
-            if found.unwrap_or(0) <= self.bound {
+            let found: Option<u64> = sql.bind(&(most + 1)).push(") k").value(connection).await?;
+            if found.unwrap_or(0) <= most {
                 return Ok(Some(candidates));
             }
         }
@@ -167,21 +180,22 @@ impl Listing<'_> {
 
 /// Gives a page.
 pub(crate) async fn page<T: Listed>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Page<T>, Error> {
-    let candidates = listing.few(connection).await?;
-    let mut items: Vec<T> = listing.statement::<T>(candidates).rows(connection).await?;
-    let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
-    let cursor = |(key, id): (Key, String)| Cursor { order: listing.order, key, id, position: 0 };
-    if items.len() > limit {
-        items.truncate(limit);
-        let next = items.last().map(|last| cursor(last.place(listing.order)));
-        return Ok(Page { items, next, examined: None });
+    if let Some(few) = listing.few(connection, listing.bound * FEW_OF_10 / 10).await? {
+        let items = listing.statement::<T>(Some(few)).rows(connection).await?;
+        return Ok(listing.paged(items));
     }
-    if candidates.is_some() || listing.filters.is_empty() {
-        return Ok(Page { items, next: None, examined: None });
+    let items: Vec<T> = listing.statement::<T>(None).rows(connection).await?;
+    if items.len() as u64 > listing.limit || listing.filters.is_empty() {
+        return Ok(listing.paged(items));
     }
-    let end = walk_end::<T>(connection, listing).await?;
-    let examined = end.is_some().then_some(listing.bound);
-    Ok(Page { items, next: end.map(cursor), examined })
+    let Some((key, id)) = walk_end::<T>(connection, listing).await? else { return Ok(listing.paged(items)) };
+    // The rows that fit lie far apart. Where they are not too many, all of them are fetched after all.
+    if let Some(few) = listing.few(connection, listing.bound).await? {
+        let items = listing.statement::<T>(Some(few)).rows(connection).await?;
+        return Ok(listing.paged(items));
+    }
+    let end = Cursor { order: listing.order, key, id, position: 0 };
+    Ok(Page { items, next: Some(end), examined: Some(listing.bound) })
 }
 
 /// The place of the last row that a walk examines; none when the table ends before.
@@ -205,7 +219,7 @@ pub(crate) async fn count<T: Table>(connection: &mut Connection, listing: &Listi
     let counted =
         |sql: Sql, limit: u64| Sql::new("select count(*) from (").append(sql).push(" limit ").bind(&limit).push(") k");
     let one = || "select 1 as one".to_owned();
-    if let Some(candidates) = listing.few(connection).await? {
+    if let Some(candidates) = listing.few(connection, listing.bound).await? {
         let sql = counted(listing.among::<T>(one(), candidates, false), listing.bound);
         return Ok(Count { value: sql.value(connection).await?.unwrap_or(0), more: false });
     }

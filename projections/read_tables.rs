@@ -136,7 +136,7 @@ impl ReadTables {
         }
     }
 
-    async fn begin_write(&self) -> Result<Connection, Error> {
+    pub(crate) async fn begin_write(&self) -> Result<Connection, Error> {
         match &self.store {
             Store::File(file) => file.begin_write().await,
             Store::Server(server) => server.begin_write().await,

@@ -87,17 +87,16 @@ impl<T: Table> Rows<T> {
         self.sweeps.push(sweep);
     }
 
-    /// Loads the rows under `keys`.
-    pub(crate) async fn load(connection: &mut Connection, keys: BTreeSet<T::Key>) -> Result<Self, Error> {
-        let wanted: Vec<T::Key> = keys.into_iter().collect();
-        let mut slots = BTreeMap::new();
+    /// Loads the rows under `keys`, as far as they are not here.
+    pub(crate) async fn load(&mut self, connection: &mut Connection, keys: BTreeSet<T::Key>) -> Result<(), Error> {
+        let wanted: Vec<T::Key> = keys.into_iter().filter(|key| !self.slots.contains_key(key)).collect();
         for row in bulk::load::<T>(connection, &wanted).await? {
-            slots.insert(row.key(), Slot { row: Some(row), changed: false });
+            self.slots.insert(row.key(), Slot { row: Some(row), changed: false });
         }
         for key in wanted {
-            slots.entry(key).or_insert(Slot { row: None, changed: false });
+            self.slots.entry(key).or_insert(Slot { row: None, changed: false });
         }
-        Ok(Self { slots, sweeps: Vec::new() })
+        Ok(())
     }
 
     /// What was changed, by key: the row, or nothing where it was taken out.
@@ -118,15 +117,26 @@ impl<T: Table> Rows<T> {
         self.sweeps.iter().any(|sweep| sweep.takes(row))
     }
 
-    /// Writes what was changed.
-    pub(crate) async fn write(mut self, connection: &mut Connection) -> Result<(), Error> {
-        // First, so that they meet the rows of before this page: what they took of its own is marked as removed already.
+    /// How many rows are here.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Takes out what was swept away. First, so that it meets the rows of before this page: what was taken of the page's own is marked
+    /// as removed already.
+    pub(crate) async fn sweep(&mut self, connection: &mut Connection) -> Result<(), Error> {
         for sweep in std::mem::take(&mut self.sweeps) {
             sweep.statement::<T>().run(connection).await?;
         }
+        Ok(())
+    }
+
+    /// Writes what was changed, and forgets all rows.
+    pub(crate) async fn write(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        self.sweep(connection).await?;
         let mut upserts: Vec<T> = Vec::new();
         let mut removed: Vec<T::Key> = Vec::new();
-        for (key, row) in self.changes() {
+        for (key, row) in std::mem::take(self).changes() {
             match row {
                 Some(row) => upserts.push(row),
                 None => removed.push(key),

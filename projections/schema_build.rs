@@ -21,6 +21,8 @@ const LOCK: &str = "select pg_advisory_xact_lock(7241904461826)";
 /// second after which PostgreSQL looks for who waits for whom and ends one of them.
 const ATTEMPTS: u32 = 60;
 const LOCK_TIMEOUT: &str = "set local lock_timeout to '500ms'";
+/// What an index over all rows is sorted and gathered in. The default of servers is 64 MB, which a search index fills many times over.
+const BUILD_MEMORY: &str = "set local maintenance_work_mem to '256MB'";
 
 const RECORD: &str = "create table if not exists _sqlx_migrations (
     version bigint primary key,
@@ -146,6 +148,7 @@ impl Server {
 
     pub(crate) async fn build_indexes(&self) -> Result<(), Error> {
         let mut transaction = self.begin_build().await?;
+        transaction.script(BUILD_MEMORY).await?;
         for row in Sql::new("select sql from deferred").raw(&mut transaction).await? {
             transaction.script(decode::<String>(&row, 0)?).await?;
         }

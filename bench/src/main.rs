@@ -4,12 +4,14 @@
 //! run; `--full` takes the sizes that the targets name, the default is a tenth.
 
 mod cases;
+mod filling;
 mod latencies;
 mod machine;
 mod ours;
 mod peer;
 mod report;
 mod rounds;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -27,6 +29,9 @@ pub struct Settings {
     /// The sizes that the targets name, rather than a tenth.
     #[arg(long)]
     pub full: bool,
+    /// Sizes times so much, for a look whether a case works: what it says of targets is of no worth then.
+    #[arg(long, default_value_t = 1.0)]
+    pub scale: f64,
     /// How often each side of a comparison is measured.
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
@@ -50,8 +55,21 @@ pub struct Settings {
     pub results: PathBuf,
 }
 
+impl Settings {
+    /// The size that a target names, or a tenth of it.
+    fn sized(&self, full: u64) -> u64 {
+        ((if self.full { full } else { full / 10 }) as f64 * self.scale) as u64
+    }
+}
+
 #[tokio::main]
 async fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, argument, at] = &arguments[..]
+        && argument == worker::WORKER
+    {
+        return worker::run(at).await;
+    }
     let settings = Settings::parse();
     let machine = machine::Machine::look(&settings).await?;
     println!("{machine}");

@@ -207,6 +207,10 @@ impl Projector {
 
     /// Follows the log until `stop`.
     pub(super) async fn run(self: Arc<Self>, stop: tokio_util::sync::CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = self.rebuild_when_far_behind() => {}
+        }
         let mut commits = self.log.stream().commits();
         let mut behind: BTreeSet<WorkspaceId> = match self.log.store().workspaces().await {
             Ok(workspaces) => workspaces.into_iter().collect(),

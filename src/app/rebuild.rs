@@ -7,17 +7,49 @@ use std::time::Duration;
 use aggregates::Recorded;
 use aggregates::ids::WorkspaceId;
 use projections::{ReadTables, Schema};
+use tokio::sync::mpsc;
 
 use super::administration::{OnProgress, unheard};
 use super::projector::{PAGE, Projector, ProjectorError, lock, reached_by};
 use super::tables_place::{TablesPlace, beside, current_file, next_file, point_link, remove_file};
+use crate::event_log::EventLog;
+use crate::event_log::append::{LogEntry, LogError, StoredEvent};
+use crate::event_log::store::EventRange;
 
 /// How long a process may rebuild without renewing its lease.
 const REBUILD_LEASE: Duration = Duration::from_secs(30);
 /// The lease of the process that rebuilds the tables.
 const REBUILD: &str = "projections_rebuild";
+/// Pages that wait between two steps of a rebuild.
+const PAGES_AHEAD: usize = 1;
+
+/// Fewer events than these are caught up with as they are.
+const FAR_BEHIND: u64 = 50_000;
 
 impl Projector {
+    /// Builds the tables anew when most of the log is missing in them, as after an upgrade or a restore: that is several times as fast as
+    /// catching up. When it fails, what is missing is caught up with.
+    pub(super) async fn rebuild_when_far_behind(&self) {
+        let built = match self.is_far_behind().await {
+            Ok(true) => self.rebuild(&unheard()).await.map(|_| ()),
+            Ok(false) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = built {
+            tracing::warn!(%error, "the read tables lack most of the log and could not be built anew; they catch up");
+        }
+    }
+
+    async fn is_far_behind(&self) -> Result<bool, LogError> {
+        let (mut total, mut missing) = (0, 0);
+        for workspace in self.log.store().workspaces().await? {
+            let head = self.log.head(workspace).await?;
+            total += head;
+            missing += head.saturating_sub(self.position(workspace));
+        }
+        Ok(missing > FAR_BEHIND && missing > total / 2)
+    }
+
     /// Builds the tables anew beside the old ones and swaps them when they have caught up; gives the number of events read. Reads go on
     /// from the old tables until then.
     pub(super) async fn rebuild(&self, progress: &OnProgress) -> Result<u64, ProjectorError> {
@@ -69,7 +101,7 @@ impl Projector {
     async fn fold_late(&self, new: &ReadTables) -> Result<u64, ProjectorError> {
         let mut late = 0;
         for workspace in self.log.store().workspaces().await? {
-            late += self.catch_up(new, workspace, 0, 0, &unheard()).await?;
+            late += self.catch_up(new, workspace).await?;
         }
         Ok(late)
     }
@@ -108,24 +140,26 @@ impl Projector {
         for workspace in &workspaces {
             total += self.log.head(*workspace).await?;
         }
-        let mut done = 0;
+        let (mut done, mut ends, mut folding) = (0, Vec::new(), new.fold_whole());
         for workspace in workspaces {
-            let before = done;
-            done += self.catch_up(new, workspace, before, total, progress).await?;
+            let (mut pages, mut end) = (read_ahead(&self.log, workspace), None);
+            while let Some(entries) = pages.recv().await {
+                let entries = entries?;
+                end = reached_by(workspace, &entries).or(end);
+                let page: Vec<Arc<Recorded>> = entries.into_iter().map(|entry| entry.recorded).collect();
+                folding.fold(&page).await?;
+                done += page.len() as u64;
+                progress(done, total.max(done));
+            }
+            ends.extend(end);
         }
+        folding.finish(&ends).await?;
         new.build_indexes().await?;
         Ok(done)
     }
 
-    /// Folds what `tables` lack of a workspace; gives how many events that were. `before` of `total` events were folded before.
-    async fn catch_up(
-        &self,
-        tables: &ReadTables,
-        workspace: WorkspaceId,
-        before: u64,
-        total: u64,
-        progress: &OnProgress,
-    ) -> Result<u64, ProjectorError> {
+    /// Folds what `tables` lack of a workspace; gives how many events that were.
+    async fn catch_up(&self, tables: &ReadTables, workspace: WorkspaceId) -> Result<u64, ProjectorError> {
         let mut position = tables.checkpoint(workspace).await?.position;
         let mut done = 0;
         loop {
@@ -135,7 +169,39 @@ impl Projector {
             tables.fold(&page, &[checkpoint]).await?;
             position = checkpoint.position;
             done += page.len() as u64;
-            progress(before + done, total.max(before + done));
         }
     }
+}
+
+/// All events of a workspace, page by page. While one page is folded the next is decoded, and the one after it read from the database.
+fn read_ahead(log: &Arc<EventLog>, workspace: WorkspaceId) -> mpsc::Receiver<Result<Vec<LogEntry>, LogError>> {
+    let (reading, mut stored) = mpsc::channel::<Result<Vec<StoredEvent>, LogError>>(PAGES_AHEAD);
+    let (decoding, decoded) = mpsc::channel(PAGES_AHEAD);
+    // Either task ends with its end of the way: when all is read, at the first error, or when nobody wants more.
+    let store = Arc::clone(log.store());
+    tokio::spawn(async move {
+        let mut position = 0;
+        loop {
+            let page = store.events(workspace, EventRange::After(position), PAGE).await;
+            let last = page.as_ref().ok().and_then(|page| page.last()).map(|event| event.placed.position);
+            if last.is_none() && page.is_ok() || reading.send(page).await.is_err() {
+                return;
+            }
+            let Some(last) = last else { return };
+            position = last;
+        }
+    });
+    let log = Arc::clone(log);
+    tokio::spawn(async move {
+        while let Some(page) = stored.recv().await {
+            let page = match page {
+                Ok(page) => log.decode(workspace, page).await,
+                Err(error) => Err(error),
+            };
+            if decoding.send(page).await.is_err() {
+                return;
+            }
+        }
+    });
+    decoded
 }

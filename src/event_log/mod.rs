@@ -246,7 +246,8 @@ impl EventLog {
         subjects.sort_unstable();
         subjects.dedup();
         let keys = self.subject_keys(workspace, &subjects).await?;
-        stored.into_iter().map(|event| decode_one(event, &keys)).collect()
+        let mut before = None;
+        stored.into_iter().map(|event| decode_one(event, &keys, &mut before)).collect()
     }
 
     /// The keys of contacts; those without one are left out. What the cache has forgotten meanwhile is not missing for that.

@@ -1,5 +1,8 @@
 //! The cases, by name.
 
+mod find;
+mod grow;
+mod replay;
 mod write;
 
 use crate::machine::Machine;
@@ -21,6 +24,9 @@ pub fn chosen(asked: &[String]) -> Outcome<Vec<&'static str>> {
 pub async fn run(name: &str, settings: &Settings, machine: &Machine) -> Outcome<Section> {
     match name {
         "write" => write::run(settings, machine).await,
+        "replay" => replay::run(settings).await,
+        "find" => find::run(settings).await,
+        "grow" => grow::run(settings).await,
         _ => Err(format!("there is no case {name}").into()),
     }
 }
