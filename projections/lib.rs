@@ -65,7 +65,7 @@ pub use cell::Json;
 pub use checkpoint::{Checkpoint, GROUP, VERSION};
 pub use cursor::{Cursor, InvalidCursor, Order};
 pub use fold::{FoldError, TABLES};
-pub use inspection::{Inspection, holds_read_tables, inspect};
+pub use inspection::{Inspection, holds_read_tables, inspect, other_schemas};
 pub use listing::{Count, Page};
 pub use near_miss::{Named, Near};
 pub use read_tables::{OpenError, ReadTables};

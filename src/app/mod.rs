@@ -44,6 +44,7 @@ pub use moment::Moment;
 pub use open::{LogPlace, OpenOptions};
 pub use read_context::ReadContext;
 pub use replay::{Replay, Replayed, ReplayedWorkspace};
+pub use tables_place::tables_of_other_versions;
 pub use token_rotation::RotatedToken;
 pub use transaction::{Decision, OUTCOME_KEPT_US, PlannedEvent, SEND_OUTCOME_KEPT_US, Transacted, TransactionRequest};
 pub use unit_of_work::UnitOfWork;
