@@ -136,9 +136,9 @@ async fn an_auditor_reads_this_and_nothing_else_and_changes_nothing() {
         json!({}),
     );
     let before = product.events().await;
-    assert!(log(&auditor, TABLE).persist::<Contact>(&[event.clone()], None).await.is_err());
+    assert!(log(&auditor, TABLE).persist::<Contact>(std::slice::from_ref(&event), None).await.is_err());
     // Nor does the owner of the tables, by this way.
-    assert!(log(&product.owner().await, TABLE).persist::<Contact>(&[event], None).await.is_err());
+    assert!(log(&product.owner().await, TABLE).persist::<Contact>(std::slice::from_ref(&event), None).await.is_err());
     assert_eq!(product.events().await, before);
     product.stop().await;
 }
