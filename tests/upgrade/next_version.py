@@ -1,5 +1,5 @@
-"""The sources of "the next version" of this program: those of this one with `next_version.patch` applied, and a version of the read
-tables that is one higher. It writes an event that this one does not know (`TagAliasKept`, with every rename of a tag), and its read
+"""The sources of "the next version" of this program: those of this one with `next_version.patch` applied, and versions of the program
+and of the read tables that are one higher. It writes an event that this one does not know (`TagAliasKept`, with every rename of a tag), and its read
 tables have a column more (the name that a tag had before), which `get_tag` and `list_tags` show.
 
 usage: next_version.py FOLDER
@@ -16,8 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PATCH = Path(__file__).with_name("next_version.patch")
-VERSION_FILE = Path("projections/checkpoint.rs")
-VERSION = re.compile(r"(pub const VERSION: u32 = )(\d+);")
+# What is one higher in the next version: the version of the read tables, and that of the program. The latter is what cargo tells the
+# two builds apart by, which share a target directory: it does not look at where a workspace lies.
+RAISED = {
+    Path("projections/checkpoint.rs"): re.compile(r"^(pub const VERSION: u32 = )(\d+)(;)$", re.MULTILINE),
+    Path("Cargo.toml"): re.compile(r'^(version = "\d+\.\d+\.)(\d+)(")$', re.MULTILINE),
+}
 REMAKE = """tests/upgrade/next_version.patch does not apply any more: what it changes has changed. Remake it: in a clone of the repository
 do by hand what the head of next_version.py says (in aggregates/tag.rs, projections/tags.rs and src/operations/tags.rs, a migration of the
 read tables for each database, the name of the program in Cargo.toml), see that it builds, and keep what `git add -A` and then
@@ -49,10 +53,11 @@ def make(folder: Path) -> None:
     )  # fmt: skip
     if applied.returncode != 0:
         raise Failed(f"{applied.stderr}\n{REMAKE}")
-    text = (folder / VERSION_FILE).read_text()
-    if len(VERSION.findall(text)) != 1:
-        raise Failed(f"{VERSION_FILE} does not say the version of the read tables as it used to: see {__file__}")
-    (folder / VERSION_FILE).write_text(VERSION.sub(lambda found: f"{found[1]}{int(found[2]) + 1};", text))
+    for name, version in RAISED.items():
+        text, times = version.subn(lambda found: f"{found[1]}{int(found[2]) + 1}{found[3]}", (folder / name).read_text())
+        if times != 1:
+            raise Failed(f"{name} does not say its version as it used to: see RAISED in {__file__}")
+        (folder / name).write_text(text)
 
 
 def bring(made: Path, folder: Path) -> None:
