@@ -1,4 +1,4 @@
-//! A file of read tables looked at without changing it: for who wants to know what is wrong with it.
+//! Read tables looked at without changing them: for who wants to know what is wrong with a file, or what other versions left on a server.
 
 use std::path::Path;
 
@@ -9,6 +9,8 @@ use crate::cell::decode;
 use crate::checkpoint::{self, Checkpoint};
 use crate::database::{Connection, Error};
 use crate::file::MIGRATIONS;
+use crate::read_tables::OpenError;
+use crate::schema::{SCHEMA, Schema, Server};
 use crate::sql::Sql;
 
 /// What was found in a file of read tables.
@@ -64,6 +66,26 @@ async fn outdated(connection: &mut Connection) -> Result<Option<String>, Error> 
     Ok(checkpoint::other_version(connection).await?.map(|version| format!("they are of version {version}")))
 }
 
+/// The schemas beside that of `own` in which read tables of other versions stand on its server, as they are named.
+///
+/// # Errors
+/// When the server cannot be reached, or is none for read tables.
+pub async fn other_schemas(own: &Schema) -> Result<Vec<String>, OpenError> {
+    let server = Server::connect(own).await?;
+    let sql = Sql::new("select nspname::text from pg_namespace where nspname ~ ")
+        .bind(&format!("^{SCHEMA}_[0-9]+$"))
+        .push(" and nspname <> ")
+        .bind(&own.name)
+        .push(" order by nspname");
+    let found = match server.begin_build().await {
+        Ok(mut transaction) => sql.raw(&mut transaction).await,
+        Err(error) => Err(error),
+    };
+    server.close().await;
+    let names: Result<Vec<String>, Error> = found?.iter().map(|row| decode(row, 0)).collect();
+    Ok(names?)
+}
+
 /// Whether the file at `path` holds read tables, of whatever version. What cannot be read does not.
 pub async fn holds_read_tables(path: &Path) -> bool {
     let Ok(pool) = open(path).await else { return false };
@@ -97,6 +119,21 @@ mod tests {
         assert_eq!(found.checkpoints, ends(&given.events));
         assert!(holds_read_tables(&path).await);
         assert!(std::fs::read(&path).expect("bytes") == before);
+    }
+
+    #[tokio::test]
+    async fn tables_of_other_versions_are_found_beside_ones_own_and_nothing_else_is() {
+        let database = crate::given_postgres::TestDatabase::create().await;
+        for name in
+            ["chatbotx_views_3", "chatbotx_views_12", "chatbotx_views_3_new", "chatbotx_views", "others_views_3"]
+        {
+            database.execute(&format!("create schema {name}")).await;
+        }
+        let own = database.schema().named("chatbotx_views_4");
+        let found = other_schemas(&own).await.expect("the server");
+        assert_eq!(found, ["chatbotx_views_12", "chatbotx_views_3"]);
+        let found = other_schemas(&own.named("chatbotx_views_3")).await.expect("the server");
+        assert_eq!(found, ["chatbotx_views_12"]);
     }
 
     #[tokio::test]

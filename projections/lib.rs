@@ -67,7 +67,7 @@ pub use checkpoint::{Checkpoint, GROUP, VERSION};
 pub use cursor::{Cursor, InvalidCursor, Order};
 pub use fold::{FoldError, TABLES};
 pub use fold_whole::WholeFold;
-pub use inspection::{Inspection, holds_read_tables, inspect};
+pub use inspection::{Inspection, holds_read_tables, inspect, other_schemas};
 pub use listing::{Count, Page};
 pub use near_miss::{Named, Near};
 pub use read_tables::{OpenError, ReadTables};

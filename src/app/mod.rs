@@ -44,6 +44,7 @@ pub use moment::Moment;
 pub use open::{LogPlace, OpenOptions};
 pub use read_context::ReadContext;
 pub use replay::{Replay, Replayed, ReplayedWorkspace};
+pub use tables_place::tables_of_other_versions;
 pub use token_rotation::RotatedToken;
 pub use transaction::{Decision, OUTCOME_KEPT_US, PlannedEvent, SEND_OUTCOME_KEPT_US, Transacted, TransactionRequest};
 pub use unit_of_work::UnitOfWork;
@@ -52,10 +53,13 @@ use crate::clock::Clock;
 use crate::event_log::EventLog;
 use crate::event_log::append::LogEntry;
 use crate::event_log::store::EventRange;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// How long a failed write is told of.
 const FAILURE_REMEMBERED: Duration = Duration::from_secs(10);
+
+/// What is said of a log that this version cannot follow any more.
+pub(crate) const OUTDATED: &str = "the log holds events of a newer version of this program";
 
 /// The running program, shared by every door.
 pub struct App {
@@ -84,6 +88,18 @@ impl App {
     #[must_use]
     pub const fn stopping(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Why the program ends by itself, once it does: a newer version writes to the log.
+    ///
+    /// # Errors
+    /// `unavailable`, which no repeating changes; a newer version can go on.
+    pub fn refuse_if_outdated(&self) -> Result<(), Problem> {
+        if !*self.projector.outdated().borrow() {
+            return Ok(());
+        }
+        let hint = "start the version that wrote them, or a later one: this one cannot read what has happened since";
+        Err(Problem::new(Code::Unavailable, OUTDATED).hint(hint))
     }
 
     /// Where the program keeps its data.

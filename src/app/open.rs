@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::projector::Projector;
 use super::tables_place::TablesPlace;
-use super::{App, authentication, follow_topics, state_cache};
+use super::{App, OUTDATED, authentication, follow_topics, state_cache};
 use crate::clock::{Clock, SystemClock};
 use crate::event_log::EventLog;
 use crate::event_log::append::LogError;
@@ -244,7 +244,7 @@ async fn end_when_outdated(app: Arc<App>) {
         () = app.stop.cancelled() => {}
         found = outdated.wait_for(|outdated| *outdated) => {
             if found.is_ok() {
-                tracing::error!("the log holds events of a newer version of this program: ending");
+                tracing::error!("{OUTDATED}: ending");
                 app.stop.cancel();
             }
         }

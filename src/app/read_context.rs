@@ -9,10 +9,13 @@ use projections::database::Connection;
 use tokio::time::Instant;
 
 use super::App;
+use crate::event_log::append::LogError;
 use crate::problem::{Code, Problem};
 
 /// How long a read waits for tables that are behind.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The pause before it is looked again whether tables have caught up, or can at all.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What a query reads from.
 pub struct ReadContext {
@@ -69,6 +72,44 @@ impl App {
             }
         }
         true
+    }
+
+    /// Waits until the tables show what the log holds by now, in every workspace whose tables do not stand still; or until the
+    /// program ends.
+    pub async fn tables_are_current(&self) {
+        tokio::select! {
+            () = self.stopping().cancelled() => {}
+            () = self.tables_become_current() => {}
+        }
+    }
+
+    async fn tables_become_current(&self) {
+        let behind = loop {
+            match self.workspaces_behind().await {
+                Ok(behind) => break behind,
+                Err(error) => tracing::warn!(%error, "whether the read tables are current cannot be told yet"),
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        };
+        let mut folded = self.projector.folded();
+        for (workspace, head) in behind {
+            while self.projector.standstill(workspace).is_none() && !self.projector.has_reached(workspace, head).await {
+                // A standstill wakes nobody.
+                let _folded_or_not = tokio::time::timeout(LOOK_AGAIN, self.projector.wait(&mut folded)).await;
+            }
+        }
+    }
+
+    /// The workspaces whose tables do not show the head of the log, with that head.
+    async fn workspaces_behind(&self) -> Result<Vec<(WorkspaceId, u64)>, LogError> {
+        let mut behind = Vec::new();
+        for workspace in self.log().store().workspaces().await? {
+            let head = self.log().head(workspace).await?;
+            if self.projector.position(workspace) < head {
+                behind.push((workspace, head));
+            }
+        }
+        Ok(behind)
     }
 
     /// The tables as they are, of all workspaces: for whoever looks for work over all of them.

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use projections::database::Statements;
 use projections::{OpenError, ReadTables, Schema};
 
+use super::open::{LogPlace, OpenOptions};
 use super::projector::ProjectorError;
 use crate::event_log;
+use crate::problem::Problem;
 
 /// Where the read tables are.
 #[derive(Clone, Debug)]
@@ -42,6 +44,20 @@ impl TablesPlace {
 /// Where tables are built beside those of a schema.
 pub(super) fn beside(live: &Schema) -> Schema {
     live.named(&format!("{}_new", live.name))
+}
+
+/// The schemas of the log's server that hold read tables of other versions; none where the log is a file.
+///
+/// # Errors
+/// `unavailable` when the server cannot be asked.
+pub async fn tables_of_other_versions(options: &OpenOptions) -> Result<Vec<String>, Problem> {
+    let LogPlace::Server(url) = options.log_place()? else { return Ok(Vec::new()) };
+    match TablesPlace::on_server(&url).map_err(|error| Problem::unavailable(&error))? {
+        TablesPlace::Server(schema) => {
+            projections::other_schemas(&schema).await.map_err(|error| Problem::unavailable(&error))
+        }
+        TablesPlace::Folder(_) => Ok(Vec::new()),
+    }
 }
 
 fn link(folder: &Path) -> PathBuf {

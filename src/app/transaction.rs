@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{App, Caller, UnitOfWork};
+use super::{App, Caller, OUTDATED, UnitOfWork};
 use crate::event_log::append::{
     AppendUnit, Appended, ClaimWrite, Fence, IdempotencyWrite, LogError, Refusal, StoredOutcome,
 };
@@ -379,6 +379,12 @@ impl From<LogError> for Problem {
                         "repeat the call with the same idempotencyKey; the server's log and /readyz say what is wrong",
                     )
                     .retry_after_ms(1_000)
+            }
+            LogError::Decode(aggregates::DecodeError::Unknown { .. }) => {
+                tracing::error!(%error, "a call met an event that this version cannot read");
+                Self::new(Code::Unavailable, OUTDATED)
+                    .hint("repeat the call: a newer process answers it")
+                    .retry_after_ms(200)
             }
             LogError::Damaged(_) | LogError::Decode(_) | LogError::OtherMasterKey => Self::internal(&error),
         }

@@ -46,7 +46,9 @@ pub async fn serve(options: &GlobalOptions) -> Result<(), Problem> {
         let token = app.alone(FIRST_START, first_start(&app)).await?;
         holder.announce(&address)?;
         greet(options, &folder, &address, token.as_ref())?;
-        run(app, options, listener).await
+        run(Arc::clone(&app), options, listener).await?;
+        // Whoever watches over the process is told that starting it again is of no use.
+        app.refuse_if_outdated()
     }
     .await;
     reach.leave().await;

@@ -1,10 +1,13 @@
 //! `chatbotx stdio`: MCP on standard input and output, from the data folder or from a server elsewhere.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 
 use super::arguments::StdioArguments;
 use super::options::GlobalOptions;
 use super::serve::stop_signal;
+use crate::app::App;
 use crate::local::Reach;
 use crate::local::bridge::{self, LocalConnector, RemoteConnector, RemoteOptions};
 use crate::local::holder::Yields;
@@ -36,17 +39,30 @@ pub async fn stdio(options: &GlobalOptions, arguments: StdioArguments) -> Result
         };
     }
     let folder = options.folder()?;
-    let (opened, _) = mpsc::unbounded_channel();
+    let (opened, apps) = mpsc::unbounded_channel();
     let mut reach = Reach::new(folder.clone(), opener(options.open_options(&folder), opened), Yields::ToServer);
     let opening = McpOpening { workspace, token, toolsets, readonly };
     let connector = LocalConnector::new(&mut reach, opening);
     let outcome = tokio::select! {
         outcome = bridge::run(connector, tokio::io::stdin(), tokio::io::stdout()) => outcome,
         () = stop.cancelled() => Ok(()),
+        problem = outdated(apps) => Err(problem),
     };
     // In order, so that the next process opens databases that were closed.
     reach.leave().await;
     outcome
+}
+
+/// Waits until the program, when it is this process that opens it, cannot follow the log any more: whoever started this process may
+/// start a newer one.
+async fn outdated(mut apps: mpsc::UnboundedReceiver<Arc<App>>) -> Problem {
+    while let Some(app) = apps.recv().await {
+        app.stopping().cancelled().await;
+        if let Err(problem) = app.refuse_if_outdated() {
+            return problem;
+        }
+    }
+    std::future::pending().await
 }
 
 fn is_loopback(url: &reqwest::Url) -> bool {

@@ -51,7 +51,7 @@ pub async fn serve_http(
     stop: CancellationToken,
 ) -> Result<(), Problem> {
     let readiness = Readiness::starting();
-    readiness.set(Phase::Ready);
+    app.run_beside(ready_when_current(Arc::clone(&app), Arc::clone(&readiness)));
     let ending = app.stopping().clone();
     let stopping = stop.clone();
     tokio::spawn(async move {
@@ -60,4 +60,10 @@ pub async fn serve_http(
     });
     let visitors = http::webchat::routes(Arc::clone(&app), stop.clone());
     http::serve(app, settings, visitors, listener, stop, readiness).await.map_err(|error| Problem::internal(&error))
+}
+
+/// Tables of a new version begin empty: until they show what the log held at the start, other processes answer better.
+async fn ready_when_current(app: Arc<App>, readiness: Arc<Readiness>) {
+    app.tables_are_current().await;
+    readiness.set(Phase::Ready);
 }

@@ -4,6 +4,7 @@ mod checkpoints;
 mod contention;
 mod leases;
 mod postgres;
+mod stock_view;
 mod tampering;
 mod units;
 

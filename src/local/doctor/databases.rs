@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::Finding;
-use crate::app::{LogPlace, OpenOptions};
+use crate::app::{self, LogPlace, OpenOptions};
 use crate::event_log::sealing::{MasterKey, MasterKeyError};
 use crate::event_log::{self, Tables};
 
@@ -42,6 +42,7 @@ pub(super) async fn check(options: &OpenOptions) -> (Vec<Finding>, bool) {
             let (key, mut findings) = key(options, true);
             let (found, readable) = log(&place, key.as_ref()).await;
             findings.extend(found);
+            findings.extend(left_over(options).await);
             (findings, readable && key.is_some())
         }
     }
@@ -126,6 +127,20 @@ async fn log(place: &LogPlace, key: Option<&MasterKey>) -> (Vec<Finding>, bool) 
         && found.tables == Some(Tables::Known)
         && found.key_fits != Some(false);
     (findings, sound)
+}
+
+/// Read tables of other versions on the server: they serve processes of theirs, and nobody once those are gone.
+async fn left_over(options: &OpenOptions) -> Vec<Finding> {
+    let drop = |schema: &String| {
+        let what = format!("those of another version are there, too, in the schema {schema}");
+        let mend = format!("when no process of that version runs any more: drop schema {schema} cascade");
+        Finding::warning(TABLES, what, mend)
+    };
+    match app::tables_of_other_versions(options).await {
+        Ok(schemas) => schemas.iter().map(drop).collect(),
+        // What cannot be reached is told of with the log.
+        Err(_) => Vec::new(),
+    }
 }
 
 async fn tables(options: &OpenOptions) -> Finding {
