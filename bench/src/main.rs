@@ -4,12 +4,16 @@
 //! run; `--full` takes the sizes that the targets name, the default is a tenth.
 
 mod cases;
+mod http;
 mod latencies;
+mod load;
 mod machine;
+mod mcp;
 mod ours;
 mod peer;
 mod report;
 mod rounds;
+mod server;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,9 @@
 //! The cases, by name.
 
+mod follow;
+mod serve;
+mod start;
+
 use crate::report::Section;
 use crate::{Outcome, Settings};
 
@@ -16,6 +20,10 @@ pub fn chosen(asked: &[String]) -> Outcome<Vec<&'static str>> {
 
 /// Runs one.
 pub async fn run(name: &str, settings: &Settings) -> Outcome<Section> {
-    let _ = settings;
-    Err(format!("there is no case {name}").into())
+    match name {
+        "serve" => serve::run(settings).await,
+        "follow" => follow::run(settings).await,
+        "start" => start::run(settings).await,
+        _ => Err(format!("there is no case {name}").into()),
+    }
 }
