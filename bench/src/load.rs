@@ -21,8 +21,8 @@ pub trait Work: Send + Sync {
 /// Who calls what, and how fast.
 #[derive(Clone)]
 pub struct Load {
-    /// The tool.
-    pub tool: Tool,
+    /// The tool, as callers take it in turn: in a session of its own, where there are sessions.
+    pub tools: Arc<[Tool]>,
     /// Its calls.
     pub work: Arc<dyn Work>,
     /// The number of the next call, also over rounds.
@@ -37,8 +37,8 @@ pub struct Load {
 
 impl Load {
     /// As many calls as are answered in `time`.
-    pub fn new(tool: Tool, work: Arc<dyn Work>, connections: usize, time: Duration) -> Self {
-        Self { tool, work, next: Arc::new(AtomicUsize::new(0)), connections, time, rate: None }
+    pub fn new(tools: Vec<Tool>, work: Arc<dyn Work>, connections: usize, time: Duration) -> Self {
+        Self { tools: tools.into(), work, next: Arc::new(AtomicUsize::new(0)), connections, time, rate: None }
     }
 
     /// Calls until the time is over.
@@ -54,7 +54,7 @@ impl Load {
     async fn call(self) -> Outcome<Measured> {
         let load = Arc::new(self);
         // Nobody waits for a connection, or for what a first call on it costs, while the clock runs.
-        let opening = (0..load.connections).map(|_| Caller::open(&load));
+        let opening = (0..load.connections).map(|place| Caller::open(&load, place));
         let callers = try_join_all(opening).await?;
         let began = Instant::now();
         let tasks =
@@ -66,6 +66,7 @@ impl Load {
 
 struct Caller {
     load: Arc<Load>,
+    tool: Tool,
     connection: Connection,
     arguments: String,
     sign: String,
@@ -74,11 +75,17 @@ struct Caller {
 }
 
 impl Caller {
-    async fn open(load: &Arc<Load>) -> Outcome<Self> {
-        let connection = Connection::open(load.tool.address).await?;
-        let (arguments, sign) = (String::new(), String::new());
-        let mut caller =
-            Self { load: Arc::clone(load), connection, arguments, sign, request: Vec::new(), body: Vec::new() };
+    async fn open(load: &Arc<Load>, place: usize) -> Outcome<Self> {
+        let tool = load.tools.get(place % load.tools.len().max(1)).ok_or("no tool")?.clone();
+        let mut caller = Self {
+            load: Arc::clone(load),
+            connection: Connection::open(tool.address).await?,
+            tool,
+            arguments: String::new(),
+            sign: String::new(),
+            request: Vec::new(),
+            body: Vec::new(),
+        };
         caller.call().await?;
         Ok(caller)
     }
@@ -88,7 +95,7 @@ impl Caller {
         self.arguments.clear();
         self.sign.clear();
         self.load.work.next(number, &mut self.arguments, &mut self.sign);
-        self.load.tool.write(&self.arguments, &mut self.request);
+        self.tool.write(number, &self.arguments, &mut self.request);
         let head = self.connection.call(&self.request, &mut self.body).await?;
         if head.status == 200 && memchr::memmem::find(&self.body, self.sign.as_bytes()).is_some() {
             return Ok(());

@@ -38,13 +38,13 @@ impl Tool {
     /// The tool `name` of a server that wants `token`, if it wants one.
     pub fn new(address: SocketAddr, token: Option<&str>, dialect: Dialect, name: &str) -> Self {
         let mut head = head(address, "/mcp", token);
-        let mut after = "}}";
+        let mut after = "}";
         match &dialect {
             Dialect::Alone => {
                 head += &format!("mcp-protocol-version: {ALONE}\r\nmcp-method: tools/call\r\nmcp-name: {name}\r\n");
                 after = concat!(
                     r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
-                    r#""io.modelcontextprotocol/clientCapabilities":{}}}}"#
+                    r#""io.modelcontextprotocol/clientCapabilities":{}}}"#
                 );
             }
             Dialect::Sessionless => head += &format!("mcp-protocol-version: {OLDER}\r\n"),
@@ -55,19 +55,20 @@ impl Tool {
         Self { address, head, before, after }
     }
 
-    /// Writes the bytes of a call.
-    pub fn write(&self, arguments: &str, request: &mut Vec<u8>) {
-        let length = self.before.len() + arguments.len() + self.after.len();
+    /// Writes the bytes of a call. Calls of one session that run at the same time need different ids.
+    pub fn write(&self, id: usize, arguments: &str, request: &mut Vec<u8>) {
+        let digits = id.checked_ilog10().unwrap_or_default() as usize + 1;
+        let length = self.before.len() + arguments.len() + self.after.len() + r#","id":}"#.len() + digits;
+        let Self { head, before, after, .. } = self;
         request.clear();
         // Writing into a vector cannot fail.
-        let _ =
-            write!(request, "{}content-length: {length}\r\n\r\n{}{arguments}{}", self.head, self.before, self.after);
+        let _ = write!(request, "{head}content-length: {length}\r\n\r\n{before}{arguments}{after},\"id\":{id}}}");
     }
 
     /// Calls it once; gives the structured content of the result.
     pub async fn call(&self, connection: &mut Connection, arguments: &Value) -> Outcome<Value> {
         let (mut request, mut body) = (Vec::new(), Vec::new());
-        self.write(&arguments.to_string(), &mut request);
+        self.write(1, &arguments.to_string(), &mut request);
         let head = connection.call(&request, &mut body).await?;
         let text = String::from_utf8_lossy(&body);
         // An answer is JSON, or an event whose data is JSON.

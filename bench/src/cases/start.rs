@@ -126,7 +126,7 @@ async fn fill(settings: &Settings, place: &Place, events: usize) -> Outcome<u64>
     let (address, token) = (product.server.address, product.token("bench").await?);
     let tool = |name: &str| Tool::new(address, Some(&token), Dialect::Alone, name);
     let tags: Arc<dyn Work> = Arc::new(AddTags::fill(tool, CONTACTS).await?);
-    let load = Load::new(tool("add_contact_tags"), tags, WRITERS, Duration::from_secs(1));
+    let load = Load::new(vec![tool("add_contact_tags")], tags, WRITERS, Duration::from_secs(1));
     let bar = ProgressBar::new(events as u64);
     let mut connection = Connection::open(address).await?;
     // Every call is one event, and the last one of a batch says how many there are.

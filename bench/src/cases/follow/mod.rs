@@ -78,7 +78,7 @@ impl Followed {
 
     async fn write(&self, time: Duration, rate: Option<f64>) -> Outcome<Measured> {
         let work: Arc<dyn Work> = Arc::<NewTag>::clone(&self.work);
-        let mut load = Load::new(self.tag.clone(), work, WRITERS, time);
+        let mut load = Load::new(vec![self.tag.clone()], work, WRITERS, time);
         load.rate = rate;
         load.run().await
     }

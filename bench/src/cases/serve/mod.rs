@@ -32,8 +32,8 @@ struct Side {
 }
 
 impl Side {
-    fn new(settings: &Settings, name: &str, tool: Tool, work: Arc<dyn Work>) -> Self {
-        let load = Load::new(tool, work, CONNECTIONS, Duration::from_secs_f64(settings.seconds));
+    fn new(settings: &Settings, name: &str, tools: Vec<Tool>, work: Arc<dyn Work>) -> Self {
+        let load = Load::new(tools, work, CONNECTIONS, Duration::from_secs_f64(settings.seconds));
         Self { name: name.to_owned(), load, rounds: Vec::new() }
     }
 
@@ -58,7 +58,7 @@ pub async fn run(settings: &Settings) -> Outcome<Section> {
     }
     let peers = peers::start(settings).await?;
     let mut theirs: Vec<Side> =
-        peers.iter().map(|peer| Side::new(settings, peer.name, peer.tool(), Arc::new(Echo))).collect();
+        peers.iter().map(|peer| Side::new(settings, peer.name, vec![peer.tool()], Arc::new(Echo))).collect();
     let bar = ProgressBar::new((settings.rounds * (ours.len() + theirs.len())) as u64);
     for _ in 0..settings.rounds {
         for side in theirs.iter_mut().chain(&mut ours) {
@@ -90,13 +90,16 @@ async fn our_sides(settings: &Settings, database: Database, product: &Product) -
     let tool = |dialect: Dialect, name: &str| Tool::new(address, Some(&token), dialect, name);
     let tags = Arc::new(AddTags::fill(|name| tool(Dialect::Alone, name), CONTACTS).await?);
     let find = || Arc::new(FindByEmail { contacts: CONTACTS });
-    let session = begin_session(address, &token).await?;
+    let mut sessions = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        sessions.push(tool(begin_session(address, &token).await?, "list_contacts"));
+    }
     let (database, read, write) = (database.name(), "list_contacts", "add_contact_tags");
-    let side = |what: &str, tool, work| Side::new(settings, &format!("ours, {database}: {what}"), tool, work);
+    let side = |what: &str, tools, work| Side::new(settings, &format!("ours, {database}: {what}"), tools, work);
     Ok(vec![
-        side("read", tool(Dialect::Alone, read), find()),
-        side("write", tool(Dialect::Alone, write), tags),
-        side("read in a session of 2025-06-18", tool(session, read), find()),
+        side("read", vec![tool(Dialect::Alone, read)], find()),
+        side("write", vec![tool(Dialect::Alone, write)], tags),
+        side("read, each in a session of 2025-06-18", sessions, find()),
     ])
 }
 
