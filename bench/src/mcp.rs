@@ -50,8 +50,7 @@ impl Tool {
             Dialect::Sessionless => head += &format!("mcp-protocol-version: {OLDER}\r\n"),
             Dialect::Session(id) => head += &format!("mcp-protocol-version: {OLDER}\r\nmcp-session-id: {id}\r\n"),
         }
-        let before =
-            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}","arguments":"#);
+        let before = format!(r#"{{"jsonrpc":"2.0","method":"tools/call","params":{{"name":"{name}","arguments":"#);
         Self { address, head, before, after }
     }
 
@@ -121,4 +120,28 @@ pub async fn begin_session(address: SocketAddr, token: &str) -> Outcome<Dialect>
         return Err(format!("a session was not begun: status {}", answer.status).into());
     }
     Ok(Dialect::Session(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_as_long_as_it_says_and_a_message() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        for dialect in [Dialect::Alone, Dialect::Sessionless, Dialect::Session("s".to_owned())] {
+            for id in [0, 9, 10, 12_345] {
+                let mut request = Vec::new();
+                Tool::new(address, Some("secret"), dialect.clone(), "echo").write(id, r#"{"a":1}"#, &mut request);
+                let request = String::from_utf8(request).unwrap();
+                let (head, body) = request.split_once("\r\n\r\n").unwrap();
+                assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{request}");
+                let message: Value = serde_json::from_str(body).unwrap();
+                assert_eq!(message["id"], id);
+                assert_eq!(message["params"]["arguments"], json!({"a": 1}));
+                assert_eq!(message["params"]["_meta"].is_object(), matches!(dialect, Dialect::Alone));
+                assert_eq!(body.matches(r#""id""#).count(), 1);
+            }
+        }
+    }
 }
