@@ -5,12 +5,16 @@
 
 mod cases;
 mod filling;
+mod http;
 mod latencies;
+mod load;
 mod machine;
+mod mcp;
 mod ours;
 mod peer;
 mod report;
 mod rounds;
+mod server;
 mod worker;
 
 use std::path::PathBuf;

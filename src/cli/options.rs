@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+use tokio::sync::Semaphore;
 
 use crate::app::OpenOptions;
 use crate::local::DataFolder;
@@ -61,7 +62,7 @@ pub struct HttpOptions {
     pub limits: LimitOptions,
 }
 
-/// How much one caller may ask for in 10 s; 0 is no limit.
+/// How much one caller may ask for in 10 s, and how much may be open at a time; 0 is no limit.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitOptions {
     /// Tool calls of one token in 10 s; 0 = no limit
@@ -76,6 +77,18 @@ pub struct LimitOptions {
     #[arg(long, env = "CHATBOTX_LIMIT_FAILED_TOKENS", value_name = "N", global = true, hide_short_help = true,
         default_value_t = Limits::default().failed_authentications_per_address)]
     pub limit_failed_tokens: u32,
+    /// Event streams that one token may have open; 0 = no limit
+    #[arg(long, env = "CHATBOTX_LIMIT_STREAMS_PER_TOKEN", value_name = "N", global = true, hide_short_help = true,
+        default_value_t = Limits::default().streams_per_token)]
+    pub limit_streams_per_token: usize,
+    /// Streams of /api/v1/events that may be open in all; 0 = no limit
+    #[arg(long, env = "CHATBOTX_LIMIT_EVENT_STREAMS", value_name = "N", global = true, hide_short_help = true,
+        default_value_t = Limits::default().event_streams)]
+    pub limit_event_streams: usize,
+    /// Connections that may be open, more wait; 0 = no limit
+    #[arg(long, env = "CHATBOTX_LIMIT_CONNECTIONS", value_name = "N", global = true, hide_short_help = true,
+        default_value_t = Limits::default().connections)]
+    pub limit_connections: usize,
 }
 
 /// On or off.
@@ -102,10 +115,18 @@ impl HttpOptions {
                 calls_per_token: self.limits.limit_calls_per_token,
                 calls_per_workspace: self.limits.limit_calls_per_workspace,
                 failed_authentications_per_address: self.limits.limit_failed_tokens,
+                streams_per_token: places(self.limits.limit_streams_per_token),
+                event_streams: places(self.limits.limit_event_streams),
+                connections: places(self.limits.limit_connections),
                 ..Limits::default()
             },
         }
     }
+}
+
+/// As many places as a semaphore can have, when there is no limit.
+fn places(limit: usize) -> usize {
+    if limit == 0 { Semaphore::MAX_PERMITS } else { limit.min(Semaphore::MAX_PERMITS) }
 }
 
 impl GlobalOptions {
@@ -162,5 +183,8 @@ mod tests {
         assert_eq!(limits.calls_per_workspace, defaults.calls_per_workspace);
         assert_eq!(settings(&[]).calls_per_token, defaults.calls_per_token);
         assert!(Arguments::try_parse_from(["chatbotx", "--limit-calls-per-token", "-1"]).is_err());
+        let open = settings(&["--limit-streams-per-token=7", "--limit-event-streams=8", "--limit-connections=9"]);
+        assert_eq!((open.streams_per_token, open.event_streams, open.connections), (7, 8, 9));
+        assert_eq!(settings(&["--limit-connections=0"]).connections, Semaphore::MAX_PERMITS);
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -29,6 +30,7 @@ const DRAIN: Duration = Duration::from_secs(9);
 /// # Errors
 /// `unavailable` when the address or the folder is taken, or the server cannot go on.
 pub async fn serve(options: &GlobalOptions) -> Result<(), Problem> {
+    take_file_descriptors();
     let folder = options.folder()?;
     // Before the folder, so that a taken port takes the folder from nobody.
     let listen = options.http.listen;
@@ -53,6 +55,17 @@ pub async fn serve(options: &GlobalOptions) -> Result<(), Problem> {
     .await;
     reach.leave().await;
     outcome
+}
+
+/// Takes as many file descriptors as the system allows this process: what it is given by default, 1,024 mostly, is kept low for programs
+/// that use `select`, and every connection needs one.
+fn take_file_descriptors() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, "no more than {current:?} file descriptors can be had");
+    }
 }
 
 async fn run(app: Arc<App>, options: &GlobalOptions, listener: TcpListener) -> Result<(), Problem> {

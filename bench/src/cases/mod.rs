@@ -1,8 +1,11 @@
 //! The cases, by name.
 
 mod find;
+mod follow;
 mod grow;
 mod replay;
+mod serve;
+mod start;
 mod write;
 
 use crate::machine::Machine;
@@ -27,6 +30,9 @@ pub async fn run(name: &str, settings: &Settings, machine: &Machine) -> Outcome<
         "replay" => replay::run(settings).await,
         "find" => find::run(settings).await,
         "grow" => grow::run(settings).await,
+        "serve" => serve::run(settings).await,
+        "follow" => follow::run(settings).await,
+        "start" => start::run(settings).await,
         _ => Err(format!("there is no case {name}").into()),
     }
 }
