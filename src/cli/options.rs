@@ -168,6 +168,7 @@ impl GlobalOptions {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use tokio::sync::Semaphore;
 
     use super::super::arguments::Arguments;
 

@@ -10,7 +10,7 @@ use sqlx::{Connection, Row};
 use uuid::Uuid;
 
 use super::postgres::{Postgres, url};
-use super::{Expected, Subject, WORKSPACE, WhenHeld, stored, unit};
+use super::{Expected, Subject, WORKSPACE, WhenHeld, batch, stored, unit};
 
 /// A moment with digits at all places of its microseconds but the last.
 const RECORDED_AT: i64 = 1_764_346_028_012_340;
@@ -29,7 +29,7 @@ async fn every_kind_of_stream_is_seen_under_the_names_that_the_program_gives_it(
         appended.events.push(event);
     }
     let written = appended.events.clone();
-    let outcomes = log.append(&[&appended], RECORDED_AT, WhenHeld::Wait).await.expect("written");
+    let outcomes = log.append(batch([&appended]), RECORDED_AT, WhenHeld::Wait).await.expect("written");
     outcomes.into_iter().for_each(|outcome| drop(outcome.expect("taken")));
     log.close().await;
 
