@@ -91,6 +91,7 @@ impl App {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         };
+        let _awaiting = self.projector.awaiting();
         let mut folded = self.projector.folded();
         for (workspace, head) in behind {
             while self.projector.standstill(workspace).is_none() && !self.projector.has_reached(workspace, head).await {
