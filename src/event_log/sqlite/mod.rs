@@ -38,6 +38,9 @@ const OLDEST_SOUND_VERSION: [u32; 3] = [3, 51, 3];
 /// Connections that only read. SQLite readers are threads: more than a few do not help on one machine.
 const READERS: u32 = 4;
 
+/// Rows that a reader's thread reads before somebody takes them: it is woken once for so many.
+const READ_AHEAD: usize = 512;
+
 /// The log in a SQLite file.
 pub struct SqliteLog {
     writer: Writer,
@@ -66,7 +69,7 @@ impl SqliteLog {
             .await
             .map_err(|error| LogError::Damaged(format!("its tables cannot be brought up to date: {error}")))?;
         let writer = Writer::start(path.to_owned())?;
-        let options = options.create_if_missing(false).read_only(true);
+        let options = options.create_if_missing(false).read_only(true).row_buffer_size(READ_AHEAD);
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
         first.close().await?;
         Ok(Self { writer, readers })
