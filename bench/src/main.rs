@@ -21,6 +21,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+/// The product's program has it, too; what is called in this process is to cost what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What went wrong, in words: a benchmark that cannot measure ends.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -26,11 +26,6 @@ impl Peer {
         Ok(Self { name: name.to_owned(), child, input, output })
     }
 
-    /// The id of its process, for a look at its memory.
-    pub fn process(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// Asks and waits for the answer.
     pub async fn ask(&mut self, question: &Value) -> Outcome<Value> {
         self.input.write_all(format!("{question}\n").as_bytes()).await?;
