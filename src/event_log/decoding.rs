@@ -11,7 +11,7 @@ use super::append::{LogEntry, LogError, StoredEvent};
 use super::sealing::{self, Context};
 
 /// The metadata of the event before, as stored and as read: events of one call have the same and stand together.
-pub(super) type Before = Option<(Vec<u8>, Metadata)>;
+pub(super) type Before = Option<(Vec<u8>, Arc<Metadata>)>;
 
 /// Reads an event; `before` is what the last one left.
 ///
@@ -33,10 +33,11 @@ pub(super) fn decode_one(stored: StoredEvent, keys: &Keys, before: &mut Before) 
         Event::from_slice(stream_type, &name, version, &payload)?
     };
     let metadata = match before {
-        Some((bytes, read)) if *bytes == metadata => read.clone(),
+        Some((bytes, read)) if *bytes == metadata => Arc::clone(read),
         _ => {
             let read: Metadata = serde_json::from_slice(&metadata).map_err(|_| at("metadata that cannot be read"))?;
-            *before = Some((metadata, read.clone()));
+            let read = Arc::new(read);
+            *before = Some((metadata, Arc::clone(&read)));
             read
         }
     };
@@ -47,7 +48,7 @@ pub(super) fn decode_one(stored: StoredEvent, keys: &Keys, before: &mut Before) 
         id,
         stream_id,
         recorded_at: placed.recorded_at,
-        metadata: Arc::new(metadata),
+        metadata,
         event,
     };
     Ok(LogEntry { recorded: Arc::new(recorded), leaf_hash: placed.leaf_hash })
