@@ -29,6 +29,8 @@ const LANES: usize = 4;
 const ASK: Duration = Duration::from_secs(30);
 /// The pause between two questions.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
+/// How often a batch is sent anew of which the database says that it was not committed.
+const SENT_ANEW: u32 = 2;
 
 /// What became of a unit.
 pub type AppendAnswer = Result<Result<Appended, Refusal>, LogError>;
@@ -227,7 +229,7 @@ async fn append_or_split(store: &dyn LogStore, units: &Units, now: i64, held: Wh
     let mut outcomes: Vec<AppendAnswer> = Vec::with_capacity(units.len());
     let mut parts = vec![units.clone()];
     while let Some(part) = parts.pop() {
-        match store.append(part.clone(), now, held).await {
+        match append_for_certain(store, &part, now, held).await {
             Ok(answers) => outcomes.extend(answers.into_iter().map(Ok)),
             Err(LogError::Database(error)) if part.len() > 1 => {
                 tracing::warn!(%error, units = part.len(), "the database refused a batch; trying its halves");
@@ -236,40 +238,67 @@ async fn append_or_split(store: &dyn LogStore, units: &Units, now: i64, held: Wh
                 parts.push(left);
             }
             Err(error) => {
-                let found = match &error {
-                    LogError::CommitUnknown(_) => found_committed(store, &part).await,
-                    _ => None,
-                };
-                match found {
-                    Some(answers) => outcomes.extend(answers.into_iter().map(Ok)),
-                    None => {
-                        tracing::error!(%error, units = part.len(), "the log could not be written");
-                        outcomes.extend(part.iter().map(|_| Err(error.clone())));
-                    }
-                }
+                tracing::error!(%error, units = part.len(), "the log could not be written");
+                outcomes.extend(part.iter().map(|_| Err(error.clone())));
             }
         }
     }
     outcomes
 }
 
+/// Appends a batch; when the answer is lost, finds out whether it was committed, and sends it anew when it was not.
+async fn append_for_certain(
+    store: &dyn LogStore,
+    units: &Units,
+    now: i64,
+    held: WhenHeld,
+) -> Result<BatchAnswers, LogError> {
+    let mut sent_anew = 0;
+    loop {
+        let error = match store.append(units.clone(), now, held).await {
+            Err(error @ LogError::CommitUnknown(_)) => error,
+            done => return done,
+        };
+        match fate(store, units).await {
+            Fate::Committed(answers) => return Ok(answers),
+            Fate::TakenBack if sent_anew < SENT_ANEW => {
+                tracing::warn!(%error, units = units.len(), "a commit did not take place; sending the batch anew");
+                sent_anew += 1;
+            }
+            Fate::TakenBack | Fate::Unknown => return Err(error),
+        }
+    }
+}
+
+/// What became of a batch whose answer was lost.
+enum Fate {
+    /// It was committed, with these answers.
+    Committed(BatchAnswers),
+    /// It was not, and will not be.
+    TakenBack,
+    /// The database does not answer.
+    Unknown,
+}
+
 /// After a lost answer to a commit: asks until the database says what became of it.
-async fn found_committed(store: &dyn LogStore, units: &[AppendUnit]) -> Option<BatchAnswers> {
+async fn fate(store: &dyn LogStore, units: &[AppendUnit]) -> Fate {
     let began = Instant::now();
     loop {
         match find_committed(store, units).await {
-            Ok(found) => return found,
+            Ok(Some(answers)) => return Fate::Committed(answers),
+            Ok(None) => return Fate::TakenBack,
             Err(error) if began.elapsed() < ASK => {
                 tracing::warn!(%error, "whether a commit took place cannot be told yet; asking again");
                 tokio::time::sleep(ASK_AGAIN).await;
             }
-            Err(_) => return None,
+            Err(_) => return Fate::Unknown,
         }
     }
 }
 
 /// Looks for the batch's events by their ids. The batch was one transaction, so one event that is there proves it, and then every unit
-/// whose events are not there was refused: it is told to decide again. Nothing when no event is there.
+/// whose events are not there was refused: it is told to decide again. Nothing when no event is there; a batch that has none, only keys,
+/// is then sent anew, and finds them kept if they were.
 async fn find_committed(store: &dyn LogStore, units: &[AppendUnit]) -> Result<Option<BatchAnswers>, LogError> {
     let mut workspaces: Vec<WorkspaceId> = units.iter().map(|unit| unit.workspace).collect();
     workspaces.sort_unstable();

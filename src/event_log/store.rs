@@ -113,7 +113,7 @@ pub trait LogStore: Send + Sync + 'static {
     fn hear_others(&self, heard: Heard) -> BoxFuture<'static, ()>;
 
     /// Waits until every append to these workspaces that was begun before has been committed or taken back, be it by a connection that
-    /// is lost.
+    /// is lost. None of them is committed after that.
     fn settle<'a>(&'a self, workspaces: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>>;
 
     /// The workspaces that have events, oldest first. A head whose id is none is passed over: [`Self::traces`] tells of it.

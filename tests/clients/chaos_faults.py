@@ -22,7 +22,8 @@ END_EVERY_SECONDS = (0.2, 1.5)
 # Ready again also when the database fails meanwhile.
 READY_SECONDS = 15.0
 
-# Waits in the server itself for the moment in which somebody commits: from outside it would never be met. Each look needs a fresh
+# Waits in the server itself for the moment in which somebody commits, or writes and commits in one statement: from outside it would
+# never be met. Each look needs a fresh
 # picture of the sessions.
 END_A_COMMIT = """do $$
 declare ended bigint;
@@ -31,7 +32,8 @@ begin
         perform pg_stat_clear_snapshot();
         select count(pg_terminate_backend(pid)) into ended from (
             select pid from pg_stat_activity
-            where datname = current_database() and state = 'active' and query ilike 'commit%' limit 1
+            where datname = current_database() and state = 'active'
+                and (query ilike 'commit%' or query like 'with%all_are%') limit 1
         ) committing;
         if ended > 0 then raise exception 'ended'; end if;
         perform pg_sleep(0.001);

@@ -3,7 +3,7 @@
 mod checkpoints;
 mod contention;
 mod leases;
-mod postgres;
+pub(super) mod postgres;
 mod stock_view;
 mod tampering;
 mod units;
@@ -29,8 +29,8 @@ use tampering::{
     a_workspace_without_a_valid_id_hides_no_other, tampering_is_found_with_its_position,
     the_end_of_a_log_is_verified_without_its_beginning,
 };
-pub(super) use units::{batch, unit};
-use units::{claiming, keyed, metadata, stored};
+pub(super) use units::{batch, claiming, keyed, unit};
+use units::{metadata, stored};
 
 /// A database under test: opened in a folder of its own, and reachable for tampering.
 trait Subject {

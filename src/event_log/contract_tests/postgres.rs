@@ -31,7 +31,7 @@ pub(super) fn database(folder: &Path) -> String {
 }
 
 /// The URL of the folder's database, which is made when it is not there.
-pub(super) async fn url(folder: &Path) -> String {
+pub(in crate::event_log) async fn url(folder: &Path) -> String {
     let name = database(folder);
     let mut connection = PgConnection::connect_with(&server()).await.expect("the server of the tests");
     let made = connection.execute(AssertSqlSafe(format!("create database {name}"))).await;

@@ -58,7 +58,7 @@ pub(in crate::event_log) fn unit(workspace: WorkspaceId, streams: &[(Uuid, Expec
     }
 }
 
-pub(super) fn claiming(stream: Uuid, claims: &[(u8, Option<Uuid>)]) -> AppendUnit {
+pub(in crate::event_log) fn claiming(stream: Uuid, claims: &[(u8, Option<Uuid>)]) -> AppendUnit {
     let mut unit = unit(WORKSPACE, &[(stream, Expected::Any)]);
     unit.claims = claims
         .iter()
@@ -67,7 +67,7 @@ pub(super) fn claiming(stream: Uuid, claims: &[(u8, Option<Uuid>)]) -> AppendUni
     unit
 }
 
-pub(super) fn keyed(mut unit: AppendUnit, key: u8, outcome: &str) -> AppendUnit {
+pub(in crate::event_log) fn keyed(mut unit: AppendUnit, key: u8, outcome: &str) -> AppendUnit {
     unit.idempotency = Some(IdempotencyWrite {
         scope: "tok/test".to_owned(),
         key_hash: [key; 32],

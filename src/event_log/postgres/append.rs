@@ -1,10 +1,10 @@
-//! One batch on PostgreSQL, in four round trips: lock the heads, then read the facts with a fresh snapshot, decide, write, commit.
+//! One batch on PostgreSQL. Where this process wrote last it is one statement, which writes only if every head is as it is remembered.
+//! Otherwise it takes four round trips: lock the heads, then read the facts with a fresh snapshot, decide, write, commit.
 //!
 //! The head row of a workspace is locked until the commit, so positions of a workspace become visible in their order, whichever process
 //! writes. The facts are read by a statement of their own after the lock: in READ COMMITTED every statement sees what was committed
 //! before it began, and a statement that waited for a lock still sees what was there before the wait.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aggregates::ids::WorkspaceId;
@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Executor, Postgres, Row, Transaction};
 use uuid::Uuid;
 
+use super::remembered::{Heads, Remembered, RememberedHead};
 use super::rows;
 use crate::event_log::append::{AppendUnit, LogError, Refusal, StoredOutcome, is_away};
 use crate::event_log::batch::{self, Facts, Head, Touched};
@@ -26,7 +27,7 @@ const BEGIN: &str = "begin; set local lock_timeout = '3s'; set local statement_t
 
 /// The beginning of a batch, with the locks in the same round trip. Which heads it got to lock is kept in a setting of the transaction, for
 /// the statement that reads the facts: it sees them as they are under the lock.
-fn begin_and_lock(wanted: &BTreeSet<WorkspaceId>, held: WhenHeld) -> String {
+fn begin_and_lock(wanted: &[WorkspaceId], held: WhenHeld) -> String {
     let ids = wanted.iter().map(|workspace| workspace.0.to_string()).collect::<Vec<_>>().join(",");
     let skip = match held {
         WhenHeld::Skip => " skip locked",
@@ -48,39 +49,39 @@ pub(super) const BEGIN_WORKSPACES: &str = "insert into chatbotx_log.heads (works
 /// Everything that deciding has to know, in one statement: `kind` says of what a row tells, `place` of which one.
 const FACTS: &str = "
     select 0::smallint as kind, h.position as place, h.workspace as owner, h.recorded_at as number, h.frontier as fingerprint,
-        null::bytea as outcome, false as changed
+        null::bytea as outcome, false as changed, h.fence
     from chatbotx_log.heads h
     where h.workspace = any(string_to_array(current_setting('chatbotx.locked'), ',')::uuid[])
     union all
     select 1::smallint as kind, w.place, null::uuid as owner, found.sequence as number, null::bytea as fingerprint,
-        null::bytea as outcome, false as changed
+        null::bytea as outcome, false as changed, null::bigint
     from unnest($1::uuid[], $2::uuid[]) with ordinality as w (workspace, stream, place)
     cross join lateral (
         select e.sequence from chatbotx_log.events e
         where e.workspace = w.workspace and e.stream_id = w.stream order by e.sequence desc limit 1
     ) found
     union all
-    select 2::smallint, w.place, found.owner, null, null, null, false
+    select 2::smallint, w.place, found.owner, null, null, null, false, null
     from unnest($3::uuid[], $4::text[], $5::bytea[]) with ordinality as w (workspace, kind, hash, place)
     cross join lateral (
         select c.owner from chatbotx_log.claims c
         where c.workspace = w.workspace and c.kind = w.kind and c.hash = w.hash limit 1
     ) found
     union all
-    select 3::smallint, w.place, null, found.position, found.fingerprint, found.outcome, found.changed
+    select 3::smallint, w.place, null, found.position, found.fingerprint, found.outcome, found.changed, null
     from unnest($6::uuid[], $7::text[], $8::bytea[]) with ordinality as w (workspace, scope, key_hash, place)
     cross join lateral (
         select k.position, k.fingerprint, k.outcome, k.changed from chatbotx_log.idempotency_keys k
         where k.workspace = w.workspace and k.scope = w.scope and k.key_hash = w.key_hash and k.kept_until > $9 limit 1
     ) found
     union all
-    select 4::smallint, w.place, null, null, null, null, false
+    select 4::smallint, w.place, null, null, null, null, false, null
     from unnest($10::uuid[], $11::uuid[]) with ordinality as w (workspace, subject, place)
     cross join lateral (
         select 1 from chatbotx_log.subject_keys s where s.workspace = w.workspace and s.subject = w.subject limit 1
     ) found
     union all
-    select 5::smallint, w.place, null, found.epoch, null, null, false
+    select 5::smallint, w.place, null, found.epoch, null, null, false, null
     from unnest($12::uuid[], $13::text[]) with ordinality as w (workspace, purpose, place)
     cross join lateral (
         select l.epoch from chatbotx_log.leases l where l.workspace = w.workspace and l.purpose = w.purpose limit 1
@@ -91,14 +92,19 @@ const FACTS: &str = "
 pub(super) async fn append(
     connection: &mut PgConnection,
     keeps: bool,
+    remembered: &Remembered,
     units: &[&AppendUnit],
     now: i64,
     held: WhenHeld,
 ) -> Result<BatchAnswers, LogError> {
-    let wanted: BTreeSet<WorkspaceId> = units.iter().map(|unit| unit.workspace).collect();
+    let touched = Touched::by(units);
+    // A statement without a name is prepared in a round trip of its own, which a pooler may pass on to another connection.
+    if keeps && let Some(answers) = append_where_unmoved(connection, remembered, units, &touched, now).await? {
+        return Ok(answers);
+    }
     // Put together from constants and ids only.
-    let error = match connection.begin_with(AssertSqlSafe(begin_and_lock(&wanted, held))).await {
-        Ok(transaction) => return append_locked(transaction, keeps, units, &wanted, now).await,
+    let error = match connection.begin_with(AssertSqlSafe(begin_and_lock(&touched.workspaces, held))).await {
+        Ok(transaction) => return append_locked(transaction, keeps, remembered, units, &touched, now).await,
         Err(error) => error,
     };
     if !is_away(&error) {
@@ -108,15 +114,54 @@ pub(super) async fn append(
     Err(held_too_long(error))
 }
 
+/// Appends a batch that can be decided by what is remembered; nothing when that is not so, or not true any more, or the batch as a whole
+/// is refused: a refusal counts only when the heads were found where they are remembered.
+pub(super) async fn append_where_unmoved(
+    connection: &mut PgConnection,
+    remembered: &Remembered,
+    units: &[&AppendUnit],
+    touched: &Touched,
+    now: i64,
+) -> Result<Option<BatchAnswers>, LogError> {
+    let Some((mut facts, before)) = remembered.facts(units, touched) else { return Ok(None) };
+    let (answers, rows) = batch::decide(&mut facts, units, now);
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    match rows::write_where_unmoved(connection, &rows, &before).await {
+        Ok(true) => {
+            let written = rows.events.iter().map(|row| ((row.workspace, row.stream_id), row.placed.sequence));
+            remembered.committed(&before, &facts.heads, written);
+            Ok(Some(answers))
+        }
+        Ok(false) => Ok(None),
+        Err(error) if is_taken_back(&error) => {
+            tracing::debug!(%error, "a batch is decided by what is stored, not by what is remembered");
+            Ok(None)
+        }
+        Err(error) => {
+            remembered.forget(&touched.workspaces);
+            Err(LogError::CommitUnknown(Arc::new(error)))
+        }
+    }
+}
+
+/// Whether the server has said that it took a statement back, which was a transaction of its own. What ends its connection may come
+/// between the commit and the answer.
+fn is_taken_back(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(_)) && !is_away(error)
+}
+
 async fn append_locked(
     mut transaction: Transaction<'_, Postgres>,
     keeps: bool,
+    remembered: &Remembered,
     units: &[&AppendUnit],
-    wanted: &BTreeSet<WorkspaceId>,
+    touched: &Touched,
     now: i64,
 ) -> Result<BatchAnswers, LogError> {
-    let mut facts = read_facts(&mut transaction, keeps, &Touched::by(units), now).await?;
-    let missing: Vec<Uuid> = wanted.iter().filter(|id| !facts.heads.contains_key(*id)).map(|id| id.0).collect();
+    let (mut facts, mut before) = read_facts(&mut transaction, keeps, touched, now).await?;
+    let missing: Vec<Uuid> = touched.workspaces.iter().filter(|id| !before.contains_key(*id)).map(|id| id.0).collect();
     if !missing.is_empty() {
         // Another process holds them, or nobody has written to them: then they begin here, and there are no facts of them.
         let begun: Vec<(Uuid,)> = sqlx::query_as(BEGIN_WORKSPACES)
@@ -125,22 +170,29 @@ async fn append_locked(
             .fetch_all(&mut *transaction)
             .await
             .map_err(held_too_long)?;
-        facts.heads.extend(begun.into_iter().map(|(id,)| (WorkspaceId(id), Head::default())));
+        before.extend(begun.into_iter().map(|(id,)| (WorkspaceId(id), RememberedHead::default())));
     }
-    let locked: BTreeSet<WorkspaceId> = facts.heads.keys().copied().collect();
-    let free: Vec<&AppendUnit> = units.iter().copied().filter(|unit| locked.contains(&unit.workspace)).collect();
+    for (workspace, found) in &before {
+        facts.heads.insert(*workspace, found.head.clone());
+        remembered.found(*workspace, found);
+    }
+    let free: Vec<&AppendUnit> = units.iter().copied().filter(|unit| before.contains_key(&unit.workspace)).collect();
     let (answers, rows) = batch::decide(&mut facts, &free, now);
     if rows.is_empty() {
         transaction.rollback().await?;
     } else {
         rows::write(&mut transaction, keeps, &rows).await?;
-        transaction.commit().await.map_err(|error| LogError::CommitUnknown(Arc::new(error)))?;
+        transaction.commit().await.map_err(|error| {
+            remembered.forget(&touched.workspaces);
+            LogError::CommitUnknown(Arc::new(error))
+        })?;
     }
+    remembered.committed(&before, &facts.heads, facts.sequences);
     let mut decided = answers.into_iter();
     let held = || Err(Refusal::Held);
     Ok(units
         .iter()
-        .map(|unit| if locked.contains(&unit.workspace) { decided.next().unwrap_or_else(held) } else { held() })
+        .map(|unit| if before.contains_key(&unit.workspace) { decided.next().unwrap_or_else(held) } else { held() })
         .collect())
 }
 
@@ -162,7 +214,7 @@ async fn read_facts(
     keeps: bool,
     touched: &Touched,
     now: i64,
-) -> Result<Facts, LogError> {
+) -> Result<(Facts, Heads), LogError> {
     let (stream_workspaces, streams) = pairs(&touched.streams);
     let (key_workspaces, keys) = pairs(&touched.keys);
     let rows = sqlx::query(FACTS)
@@ -182,12 +234,13 @@ async fn read_facts(
         .bind(touched.leases.iter().map(|(_, purpose)| *purpose).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
-    let mut facts = Facts::default();
+    let (mut facts, mut heads) = (Facts::default(), Heads::new());
     for row in rows {
         let (kind, place): (i16, i64) = (row.try_get(0)?, row.try_get(1)?);
         if kind == 0 {
             let workspace = WorkspaceId(row.try_get(2)?);
-            facts.heads.insert(workspace, head(workspace, place, row.try_get(3)?, row.try_get(4)?)?);
+            let head = head(workspace, place, row.try_get(3)?, row.try_get(4)?)?;
+            heads.insert(workspace, RememberedHead { head, fence: row.try_get(7)? });
             continue;
         }
         // Places are counted from 1.
@@ -215,7 +268,7 @@ async fn read_facts(
             }
         }
     }
-    Ok(facts)
+    Ok((facts, heads))
 }
 
 /// An outcome whose columns begin at `first`: position, fingerprint, outcome, whether it changed anything.

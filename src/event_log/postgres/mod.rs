@@ -4,6 +4,8 @@
 //! pooler in transaction mode.
 
 mod append;
+#[cfg(test)]
+mod append_tests;
 mod connections;
 mod copy;
 mod inspect;
@@ -12,6 +14,7 @@ mod leases;
 mod migrations;
 mod others;
 mod read;
+mod remembered;
 mod rows;
 
 use std::path::Path;
@@ -29,6 +32,7 @@ use uuid::Uuid;
 use self::connections::Connections;
 use self::copy::PostgresCopy;
 use self::others::Others;
+use self::remembered::Remembered;
 use super::append::{AppendUnit, LogError, StoredEvent, StoredOutcome, Units, is_away};
 use super::batch::Head;
 use super::copying::{KeptOutcome, LogCopy};
@@ -58,6 +62,7 @@ pub struct PostgresLog {
     /// Where hints are listened for; nowhere through a pooler: it would pass them on to whoever uses that connection next.
     listen: Option<PgConnectOptions>,
     others: Arc<Others>,
+    remembered: Remembered,
 }
 
 /// Whether statements are kept prepared in the connections to a URL: not where `statement-cache-capacity=0` says so, as it must behind
@@ -97,7 +102,13 @@ impl PostgresLog {
                 .connect_lazy_with(options.clone())
         };
         let connections = |number| Connections { pool: pool(number), keeps };
-        let log = Self { writers: connections(WRITERS), readers: connections(READERS), listen, others: Others::new() };
+        let log = Self {
+            writers: connections(WRITERS),
+            readers: connections(READERS),
+            listen,
+            others: Others::new(),
+            remembered: Remembered::new(),
+        };
         migrations::run(&log.writers.pool).await?;
         tokio::spawn(Arc::clone(&log.others).send(log.readers.clone()));
         Ok(log)
@@ -114,7 +125,7 @@ impl PostgresLog {
         loop {
             tries += 1;
             let mut connection = self.writers.pool.acquire().await?;
-            match append::append(&mut connection, self.writers.keeps, units, now, held).await {
+            match append::append(&mut connection, self.writers.keeps, &self.remembered, units, now, held).await {
                 Err(LogError::Database(error)) if is_away(&error) => {
                     connection.close_on_drop();
                     if tries == TRIES {
@@ -162,13 +173,19 @@ impl LogStore for PostgresLog {
     fn settle<'a>(&'a self, workspaces: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>> {
         async move {
             let mut transaction = self.writers.pool.begin().await?;
-            // Whoever appends holds the lock until it is known whether it committed, also when its connection is lost.
-            sqlx::query("select 1 from chatbotx_log.heads where workspace = any($1) order by workspace for update")
-                .persistent(self.writers.keeps)
-                .bind(workspaces.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
-                .execute(&mut *transaction)
-                .await?;
-            transaction.rollback().await?;
+            // Whoever appends holds the lock until it is known whether it committed, also when its connection is lost. A statement that
+            // was sent on such a connection and has not begun yet meets another fence than it names.
+            sqlx::query(
+                "with locked as (
+                    select workspace from chatbotx_log.heads where workspace = any($1) order by workspace for update
+                )
+                update chatbotx_log.heads h set fence = h.fence + 1 from locked l where h.workspace = l.workspace",
+            )
+            .persistent(self.writers.keeps)
+            .bind(workspaces.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
             Ok(())
         }
         .boxed()
