@@ -47,7 +47,11 @@ pub(crate) fn conditions(workspace: WorkspaceId, filter: &Filter, now: i64, orde
         }
     }
     found.sort_by_key(|(rank, _)| *rank);
-    let keys = found.into_iter().take(MAX_CANDIDATES).map(|(_, keys)| Candidates { column: Sql::new("id"), keys });
+    let keys = found.into_iter().take(MAX_CANDIDATES).map(|(_, keys)| Candidates {
+        column: Sql::new("id"),
+        keys,
+        unique: false,
+    });
     conditions.candidates = keys.collect();
     conditions
 }

@@ -88,9 +88,9 @@ impl Filter {
             _ => ("last_activity_at", true),
         };
         let (mut filters, mut candidates) = (Vec::new(), Vec::new());
-        let mut add = |condition: Sql, column: Sql, keys| {
+        let mut add = |condition: Sql, column: Sql, keys, unique| {
             filters.push(condition);
-            candidates.push(Candidates { column, keys });
+            candidates.push(Candidates { column, keys, unique });
         };
         let select = |condition: &Sql| {
             let sql = Sql::new("select v.id as key from contacts v where v.workspace = ").bind(&workspace);
@@ -98,27 +98,27 @@ impl Filter {
         };
         if let Some(email) = &self.email {
             let condition = Sql::new("v.email_folded = ").bind(&fold(email));
-            add(condition.clone(), Sql::new("id"), select(&condition));
+            add(condition.clone(), Sql::new("id"), select(&condition), true);
         }
         if let Some(phone) = &self.phone {
             let condition = Sql::new("v.phone = ").bind(phone);
-            add(condition.clone(), Sql::new("id"), select(&condition));
+            add(condition.clone(), Sql::new("id"), select(&condition), true);
         }
         if let Some(query) = &self.query
             && let Some(condition) = text_condition("v.search", query)
         {
-            add(condition, contact_key(), text_candidates(workspace, &[&needle(query)]));
+            add(condition, contact_key(), text_candidates(workspace, &[&needle(query)]), false);
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
             let condition = Sql::new("exists (").append(keys.clone()).push(" and t.contact = v.id)");
-            add(condition, Sql::new("id"), keys);
+            add(condition, Sql::new("id"), keys, false);
         }
         if let Some(accounts) = &self.accounts {
             let known = Sql::new("from contact_identities i where i.workspace = ").bind(&workspace).push(" and ");
             let known = known.append(one_of("i.account", accounts));
             let condition = Sql::new("exists (select 1 ").append(known.clone()).push(" and i.contact = v.id)");
-            add(condition, Sql::new("id"), Sql::new("select distinct i.contact as key ").append(known));
+            add(condition, Sql::new("id"), Sql::new("select distinct i.contact as key ").append(known), false);
         }
         let mut indexed = Vec::new();
         if let Some((filter, now)) = &self.matching {

@@ -215,12 +215,16 @@ impl Filter {
             let contact =
                 Sql::new("exists (select 1 from contacts c where c.workspace = v.workspace and c.id = v.contact and ");
             filters.push(contact.append(condition).push(")"));
-            candidates.push(Candidates { column: Sql::new("contact"), keys: text_contact_ids(workspace, query) });
+            candidates.push(Candidates {
+                column: Sql::new("contact"),
+                keys: text_contact_ids(workspace, query),
+                unique: false,
+            });
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
             filters.push(Sql::new("exists (").append(keys.clone()).push(" and t.contact = v.contact)"));
-            candidates.push(Candidates { column: Sql::new("contact"), keys });
+            candidates.push(Candidates { column: Sql::new("contact"), keys, unique: false });
         }
         Listing {
             workspace,

@@ -26,6 +26,8 @@ pub enum Database {
 /// An open transaction: the first argument of every query. It ends without a trace when it is dropped.
 pub struct Connection {
     held: Held,
+    /// Whether a server was told to plan for values.
+    by_values: bool,
 }
 
 enum Held {
@@ -51,13 +53,13 @@ impl std::fmt::Debug for Connection {
 
 impl From<Transaction<'static, Sqlite>> for Connection {
     fn from(transaction: Transaction<'static, Sqlite>) -> Self {
-        Self { held: Held::Sqlite(transaction) }
+        Self { held: Held::Sqlite(transaction), by_values: false }
     }
 }
 
 impl Connection {
     pub(crate) const fn postgres(transaction: Transaction<'static, Postgres>, statements: Statements) -> Self {
-        Self { held: Held::Postgres(transaction, statements) }
+        Self { held: Held::Postgres(transaction, statements), by_values: false }
     }
 
     /// Which database it leads to.
@@ -74,6 +76,15 @@ impl Connection {
             Held::Sqlite(transaction) => transaction.commit().await,
             Held::Postgres(transaction, _) => transaction.commit().await,
         }
+    }
+
+    /// From here on a server plans every statement for its values, until the transaction ends.
+    pub(crate) async fn plan_by_values(&mut self) -> Result<(), Error> {
+        if !self.by_values && self.database() == Database::Postgres {
+            self.script("set local plan_cache_mode to force_custom_plan").await?;
+            self.by_values = true;
+        }
+        Ok(())
     }
 
     /// Runs a statement and gives its rows.

@@ -51,7 +51,7 @@ fn having(table: &'static str, workspace: WorkspaceId, parts: &[&str]) -> Sql {
     for part in parts {
         sql = sql.push(" and f.search like ").bind_cell(anywhere(part)).push(" escape '!'");
     }
-    sql
+    sql.planned_by_values()
 }
 
 /// The ids of those contacts, as `key`.

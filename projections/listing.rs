@@ -71,6 +71,8 @@ pub(crate) struct Candidates {
     pub column: Sql,
     /// A `select` of its values, without repeats, as `key`.
     pub keys: Sql,
+    /// Whether hardly more than one row can be among them, as the claims of the log see to it: they are not counted before.
+    pub unique: bool,
 }
 
 /// What to list.
@@ -134,13 +136,15 @@ impl Listing<'_> {
         let wanted = self.limit + 1;
         let select = format!("select {}", T::columns("v"));
         match candidates {
-            Some(candidates) => self.ordered(self.among::<T>(select, candidates, true)).bind(&wanted),
+            Some(unique) if unique.unique => self.ordered(self.among::<T>(select, unique, true)).bind(&wanted),
+            Some(few) => self.ordered(self.among::<T>(select, few, true)).bind(&wanted).planned_by_values(),
             None if self.filters.is_empty() => self.ordered(self.scan::<T>(select, true)).bind(&wanted),
             None => {
                 // The inner rows come in order and one by one, so the outer limit ends the walk early.
                 let walked = self.ordered(self.scan::<T>(select.clone(), true)).bind(&self.bound);
                 let sql = Sql::new(select).push(" from (").append(walked).push(") v where true");
-                sql.and_all(&self.filters).append(order_again(self.order())).push(" limit ").bind(&wanted)
+                let sql = sql.and_all(&self.filters).append(order_again(self.order())).push(" limit ").bind(&wanted);
+                sql.planned_by_values()
             }
         }
     }
@@ -167,9 +171,13 @@ impl Listing<'_> {
 
     /// The first filter that leaves at most so many rows.
     async fn few(&self, connection: &mut Connection, most: u64) -> Result<Option<&Candidates>, Error> {
+        if let Some(unique) = self.candidates.iter().find(|candidates| candidates.unique) {
+            return Ok(Some(unique));
+        }
         for candidates in &self.candidates {
             let sql = Sql::new("select count(*) from (").append(candidates.keys.clone()).push(" limit ");
-            let found: Option<u64> = sql.bind(&(most + 1)).push(") k").value(connection).await?;
+            let sql = sql.bind(&(most + 1)).push(") k").planned_by_values();
+            let found: Option<u64> = sql.value(connection).await?;
             if found.unwrap_or(0) <= most {
                 return Ok(Some(candidates));
             }
@@ -205,6 +213,7 @@ async fn walk_end<T: Table>(
 ) -> Result<Option<(Key, String)>, Error> {
     let select = format!("select v.{}, v.id", listing.sort.0);
     let sql = listing.ordered(listing.scan::<T>(select, true)).bind(&1_u64).push(" offset ").bind(&(listing.bound - 1));
+    let sql = sql.planned_by_values();
     let rows = sql.raw(connection).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let key = match listing.order {
@@ -216,8 +225,9 @@ async fn walk_end<T: Table>(
 
 /// Counts all rows of a list, whatever its cursor and limit.
 pub(crate) async fn count<T: Table>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Count, Error> {
-    let counted =
-        |sql: Sql, limit: u64| Sql::new("select count(*) from (").append(sql).push(" limit ").bind(&limit).push(") k");
+    let counted = |sql: Sql, limit: u64| {
+        Sql::new("select count(*) from (").append(sql).push(" limit ").bind(&limit).push(") k").planned_by_values()
+    };
     let one = || "select 1 as one".to_owned();
     if let Some(candidates) = listing.few(connection, listing.bound).await? {
         let sql = counted(listing.among::<T>(one(), candidates, false), listing.bound);

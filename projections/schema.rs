@@ -133,9 +133,7 @@ impl Server {
 
     /// A moment to read from.
     pub(crate) async fn begin_read(&self) -> Result<Connection, Error> {
-        // A plan for any text at all would look a word up that every message has, and go through all of them for one page.
-        let how = "begin isolation level repeatable read read only; set local plan_cache_mode to force_custom_plan";
-        self.begin(&self.readers, how).await
+        self.begin(&self.readers, "begin isolation level repeatable read read only").await
     }
 
     /// A transaction to write in. The tables follow from the log: what a crash takes is folded again, so nobody waits for the disk.

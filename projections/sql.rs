@@ -20,17 +20,19 @@ enum Piece {
 #[derive(Clone, Debug, Default)]
 pub struct Sql {
     pieces: Vec<Piece>,
+    by_values: bool,
 }
 
 impl Sql {
     /// Begins with a text.
     pub fn new(text: impl Into<std::borrow::Cow<'static, str>>) -> Self {
-        Self { pieces: vec![Piece::Text(text.into())] }
+        Self { pieces: vec![Piece::Text(text.into())], by_values: false }
     }
 
     /// A part that differs between the databases.
     pub fn either(sqlite: Self, postgres: Self) -> Self {
-        Self { pieces: vec![Piece::Either { sqlite, postgres }] }
+        let by_values = sqlite.by_values || postgres.by_values;
+        Self { pieces: vec![Piece::Either { sqlite, postgres }], by_values }
     }
 
     /// Adds a text of ours; never one of a caller.
@@ -63,6 +65,15 @@ impl Sql {
     /// Adds another part.
     pub fn append(mut self, other: Self) -> Self {
         self.pieces.extend(other.pieces);
+        self.by_values |= other.by_values;
+        self
+    }
+
+    /// Whoever it is a part of is planned for its values. What does not say so may be planned once for any values: that takes as long
+    /// as running a statement that finds its rows by their keys, but for any text at all it would look a word up that every message
+    /// has, and go through all of them for one page. SQLite plans for any values, always.
+    pub fn planned_by_values(mut self) -> Self {
+        self.by_values = true;
         self
     }
 
@@ -109,6 +120,9 @@ impl Sql {
 
     /// Runs it and gives every row as the driver has it.
     pub async fn raw(self, connection: &mut Connection) -> Result<Vec<Row>, Error> {
+        if self.by_values {
+            connection.plan_by_values().await?;
+        }
         let (text, arguments) = self.render(connection.database())?;
         connection.fetch(text, arguments).await
     }
