@@ -140,6 +140,14 @@ impl File {
         Ok(Transaction::begin_write(&self.writer).await?.into())
     }
 
+    /// Does `work` in a transaction to write in, to its end, and commits when it succeeds.
+    pub(crate) async fn write<T: Send + 'static, E: From<Error> + Send + 'static>(
+        &self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        Transaction::write(&self.writer, work).await
+    }
+
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

@@ -16,7 +16,7 @@ fn pool(folder: &tempfile::TempDir, connections: usize, patience: Duration) -> P
 #[tokio::test]
 async fn closing_waits_for_what_is_lent_and_lends_nothing_meanwhile_nor_afterwards() {
     let folder = tempfile::tempdir().expect("a folder");
-    let pool = pool(&folder, 1, Duration::from_secs(60));
+    let pool = pool(&folder, 1, Duration::from_secs(5));
     let mut lease = pool.acquire().await.expect("a lease");
     lease.open().expect("a connection").execute_batch("create table t (n)").expect("a table");
     let mut waiting = std::pin::pin!(pool.acquire());
@@ -49,4 +49,23 @@ async fn who_gets_no_connection_in_time_is_told() {
     assert!(matches!(pool.acquire().await, Err(Error::PoolTimedOut)));
     drop(lease);
     pool.acquire().await.expect("a lease");
+}
+
+#[tokio::test]
+async fn a_statement_is_not_compiled_again_for_another_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pool = pool(&folder, 1, Duration::from_secs(5));
+    let mut lease = pool.acquire().await.expect("a lease");
+    let connection = lease.open().expect("a connection");
+    connection.execute_batch("create table t (n); insert into t values (1), (2), (3)").expect("rows");
+    let mut statement = connection.prepare_cached("select n from t order by n limit ?1").expect("a statement");
+    for limit in [1_i64, 2, 3] {
+        let mut rows = statement.query([limit]).expect("rows");
+        let mut found = 0;
+        while rows.next().expect("a row").is_some() {
+            found += 1;
+        }
+        assert_eq!(found, limit);
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, params_from_iter};
+use tokio::task::JoinError;
 
 use crate::database::Error;
 use crate::sqlite_error::failure;
@@ -35,6 +36,8 @@ enum Place {
     Inline,
     /// On a thread for what takes long.
     Apart,
+    /// On the asking thread, which is one for what takes long.
+    Here,
 }
 
 impl Transaction {
@@ -50,6 +53,31 @@ impl Transaction {
         let mut this = Self { lease: Some(pool.acquire().await?), place: Place::Apart };
         this.run(Statement::new("begin immediate")).await?;
         Ok(this)
+    }
+
+    /// Does all of `work` in a transaction to write in, on one thread for what takes long, and commits when it succeeds: many statements
+    /// with one trip there and back. What was begun is done to its end, also when nobody waits for it any more.
+    pub(crate) async fn write<T: Send + 'static, E: From<Error> + Send + 'static>(
+        pool: &Pool,
+        work: impl AsyncFnOnce(&mut crate::database::Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let this = Self { lease: Some(pool.acquire().await?), place: Place::Here };
+        let runtime = tokio::runtime::Handle::current();
+        let working = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                let mut this = this;
+                this.run(Statement::new("begin immediate")).await?;
+                let mut connection = this.into();
+                let done = work(&mut connection).await?;
+                connection.commit().await?;
+                Ok(done)
+            })
+        });
+        match working.await.map_err(JoinError::try_into_panic) {
+            Ok(done) => done,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            Err(Err(_)) => Err(Error::WorkerCrashed.into()),
+        }
     }
 
     /// Makes it last. When that fails, nothing of it does.
@@ -83,13 +111,16 @@ impl Transaction {
         self.apart(move |connection| statement.run(connection)).await
     }
 
-    /// Does `work` on a thread for what takes long. When nobody waits for its end any more, it is interrupted, and the connection goes
-    /// back from there.
+    /// Does `work` on a thread for what takes long, unless this is one. When nobody waits for its end any more, it is interrupted, and
+    /// the connection goes back from there.
     async fn apart<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let mut lease = self.lease.take().ok_or_else(given_up)?;
+        if self.place == Place::Here {
+            return self.lease.insert(lease).open().and_then(work).map_err(failure);
+        }
         let asker = Asker::default();
         let has_left = Arc::clone(&asker.has_left);
         let running = tokio::task::spawn_blocking(move || {

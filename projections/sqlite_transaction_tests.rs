@@ -34,6 +34,22 @@ async fn tags(connection: &mut Connection) -> Option<u64> {
 }
 
 #[tokio::test]
+async fn a_short_read_is_done_at_once() {
+    let (_folder, _path, file) = file().await;
+    // Opening the connection goes to the disk.
+    drop(file.begin_read().await.expect("a reader"));
+    let reading = async {
+        let mut reader = file.begin_read().await.expect("a reader");
+        tags(&mut reader).await
+    };
+    tokio::select! {
+        biased;
+        found = reading => assert_eq!(found, Some(0)),
+        () = std::future::ready(()) => panic!("it waits for another thread"),
+    }
+}
+
+#[tokio::test]
 async fn a_long_read_gives_its_rows_of_the_same_moment_while_other_tasks_go_on() {
     let (_folder, _path, file) = file().await;
     let mut reader = file.begin_read().await.expect("a reader");
@@ -57,7 +73,7 @@ async fn a_long_read_gives_its_rows_of_the_same_moment_while_other_tasks_go_on()
 async fn a_long_read_that_nobody_waits_for_is_ended_and_gives_its_connection_back() {
     let (_folder, _path, file) = file().await;
     let mut reader = file.begin_read().await.expect("a reader");
-    let given_up = tokio::time::timeout(Duration::ZERO, counting(COUNTED * 1_000).raw(&mut reader)).await;
+    let given_up = tokio::time::timeout(Duration::ZERO, counting(COUNTED * 50).raw(&mut reader)).await;
     assert!(given_up.is_err(), "it takes long");
     assert!(counting(1).raw(&mut reader).await.is_err(), "the transaction is over");
     drop(reader);
@@ -81,6 +97,29 @@ async fn what_is_not_committed_leaves_nothing_and_the_connection_is_used_again()
     assert_eq!(tags(&mut writer).await, Some(0));
     let mark = Sql::new("pragma cache_size").value::<i64>(&mut writer).await;
     assert_eq!(mark.expect("a mark"), Some(-1234));
+}
+
+#[tokio::test]
+async fn work_in_one_go_is_committed_when_it_succeeds_also_when_nobody_waits_for_it() {
+    let (_folder, _path, file) = file().await;
+    let failed = file.write(async |connection| {
+        add_a_tag(connection).await;
+        Err::<(), _>(Error::RowNotFound)
+    });
+    assert!(matches!(failed.await, Err(Error::RowNotFound)));
+    let mut reader = file.begin_read().await.expect("a reader");
+    assert_eq!(tags(&mut reader).await, Some(0), "what failed has left something");
+    let succeeding = file.write(async |connection| {
+        add_a_tag(connection).await;
+        Ok::<_, Error>(())
+    });
+    tokio::select! {
+        biased;
+        _ = succeeding => panic!("it takes a thread of its own"),
+        () = std::future::ready(()) => {}
+    }
+    let mut writer = file.begin_write().await.expect("a writer");
+    assert_eq!(tags(&mut writer).await, Some(1));
 }
 
 #[tokio::test]
