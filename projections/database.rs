@@ -4,12 +4,13 @@
 
 use std::borrow::Cow;
 
-use sqlx::error::BoxDynError;
+use rusqlite::types::{Value as SqliteValue, ValueRef as SqliteValueRef};
+use sqlx::error::{BoxDynError, UnexpectedNullError};
 use sqlx::postgres::{PgArguments, PgRow, PgValueRef};
-use sqlx::sqlite::{SqliteArguments, SqliteRow, SqliteValueRef};
-use sqlx::{
-    Arguments as _, AssertSqlSafe, Decode, Executor as _, Postgres, Row as _, Sqlite, Transaction, ValueRef as _,
-};
+use sqlx::{Arguments as _, AssertSqlSafe, Decode, Executor as _, Postgres, Row as _, Transaction, ValueRef as _};
+
+use crate::sqlite_rows::SqliteRow;
+use crate::sqlite_transaction;
 
 /// Why a statement failed.
 pub type Error = sqlx::Error;
@@ -31,7 +32,7 @@ pub struct Connection {
 }
 
 enum Held {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(sqlite_transaction::Transaction),
     Postgres(Transaction<'static, Postgres>, Statements),
 }
 
@@ -51,8 +52,8 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-impl From<Transaction<'static, Sqlite>> for Connection {
-    fn from(transaction: Transaction<'static, Sqlite>) -> Self {
+impl From<sqlite_transaction::Transaction> for Connection {
+    fn from(transaction: sqlite_transaction::Transaction) -> Self {
         Self { held: Held::Sqlite(transaction), by_values: false }
     }
 }
@@ -89,14 +90,13 @@ impl Connection {
 
     /// Runs a statement and gives its rows.
     pub(crate) async fn fetch(&mut self, text: String, arguments: Arguments) -> Result<Vec<Row>, Error> {
-        let text = AssertSqlSafe(text);
         match (&mut self.held, arguments) {
-            (Held::Sqlite(transaction), Arguments::Sqlite(arguments)) => {
-                let rows = transaction.fetch_all(sqlx::query_with(text, arguments)).await?;
-                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            (Held::Sqlite(transaction), Arguments::Sqlite(values)) => {
+                Ok(transaction.fetch(text, values).await?.into_iter().map(Row::Sqlite).collect())
             }
             (Held::Postgres(transaction, statements), Arguments::Postgres(arguments)) => {
-                let query = sqlx::query_with(text, arguments).persistent(*statements == Statements::Named);
+                let query =
+                    sqlx::query_with(AssertSqlSafe(text), arguments).persistent(*statements == Statements::Named);
                 Ok(transaction.fetch_all(query).await?.into_iter().map(Row::Postgres).collect())
             }
             _ => Err(other_database()),
@@ -105,13 +105,11 @@ impl Connection {
 
     /// Runs a statement whose rows nobody wants.
     pub(crate) async fn execute(&mut self, text: String, arguments: Arguments) -> Result<(), Error> {
-        let text = AssertSqlSafe(text);
         match (&mut self.held, arguments) {
-            (Held::Sqlite(transaction), Arguments::Sqlite(arguments)) => {
-                transaction.execute(sqlx::query_with(text, arguments)).await.map(|_| ())
-            }
+            (Held::Sqlite(transaction), Arguments::Sqlite(values)) => transaction.fetch(text, values).await.map(|_| ()),
             (Held::Postgres(transaction, statements), Arguments::Postgres(arguments)) => {
-                let query = sqlx::query_with(text, arguments).persistent(*statements == Statements::Named);
+                let query =
+                    sqlx::query_with(AssertSqlSafe(text), arguments).persistent(*statements == Statements::Named);
                 transaction.execute(query).await.map(|_| ())
             }
             _ => Err(other_database()),
@@ -120,10 +118,10 @@ impl Connection {
 
     /// Runs statements without values, one after another, in one round trip and without preparing them.
     pub(crate) async fn script(&mut self, text: impl Into<Cow<'static, str>>) -> Result<(), Error> {
-        let script = sqlx::raw_sql(AssertSqlSafe(text.into().into_owned()));
+        let text = text.into().into_owned();
         match &mut self.held {
-            Held::Sqlite(transaction) => transaction.execute(script).await.map(|_| ()),
-            Held::Postgres(transaction, _) => transaction.execute(script).await.map(|_| ()),
+            Held::Sqlite(transaction) => transaction.script(text).await,
+            Held::Postgres(transaction, _) => transaction.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(|_| ()),
         }
     }
 }
@@ -139,14 +137,14 @@ fn other_database() -> Error {
 
 /// Values that go with a statement.
 pub(crate) enum Arguments {
-    Sqlite(SqliteArguments),
+    Sqlite(Vec<SqliteValue>),
     Postgres(PgArguments),
 }
 
 impl Arguments {
     pub(crate) fn new(database: Database) -> Self {
         match database {
-            Database::Sqlite => Self::Sqlite(SqliteArguments::default()),
+            Database::Sqlite => Self::Sqlite(Vec::new()),
             Database::Postgres => Self::Postgres(PgArguments::default()),
         }
     }
@@ -154,14 +152,15 @@ impl Arguments {
     /// Adds one value.
     pub(crate) fn add<T>(&mut self, value: T) -> Result<(), Error>
     where
-        T: for<'q> sqlx::Encode<'q, Sqlite> + for<'q> sqlx::Encode<'q, Postgres>,
-        T: sqlx::Type<Sqlite> + sqlx::Type<Postgres>,
+        T: Into<SqliteValue> + for<'q> sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres>,
     {
         match self {
-            Self::Sqlite(arguments) => arguments.add(value),
-            Self::Postgres(arguments) => arguments.add(value),
+            Self::Sqlite(values) => {
+                values.push(value.into());
+                Ok(())
+            }
+            Self::Postgres(arguments) => arguments.add(value).map_err(Error::Encode),
         }
-        .map_err(Error::Encode)
     }
 
     /// Adds a whole column of values as one, which only PostgreSQL has.
@@ -189,7 +188,7 @@ impl Row {
     /// The value in a column.
     pub(crate) fn value(&self, index: usize) -> Result<Value<'_>, Error> {
         match self {
-            Self::Sqlite(row) => row.try_get_raw(index).map(Value::Sqlite),
+            Self::Sqlite(row) => row.value(index).map(Value::Sqlite),
             Self::Postgres(row) => row.try_get_raw(index).map(Value::Postgres),
         }
     }
@@ -206,29 +205,41 @@ pub enum Value<'r> {
 impl<'r> Value<'r> {
     pub(crate) fn is_null(&self) -> bool {
         match self {
-            Self::Sqlite(value) => value.is_null(),
+            Self::Sqlite(value) => *value == SqliteValueRef::Null,
             Self::Postgres(value) => value.is_null(),
         }
     }
 
     pub(crate) fn integer(self) -> Result<i64, BoxDynError> {
         match self {
-            Self::Sqlite(value) => Decode::<Sqlite>::decode(value),
+            Self::Sqlite(SqliteValueRef::Integer(number)) => Ok(number),
+            Self::Sqlite(other) => Err(unexpected(other)),
             Self::Postgres(value) => Decode::<Postgres>::decode(value),
         }
     }
 
     pub(crate) fn text(self) -> Result<&'r str, BoxDynError> {
         match self {
-            Self::Sqlite(value) => Decode::<Sqlite>::decode(value),
+            Self::Sqlite(SqliteValueRef::Text(text)) => Ok(std::str::from_utf8(text)?),
+            Self::Sqlite(other) => Err(unexpected(other)),
             Self::Postgres(value) => Decode::<Postgres>::decode(value),
         }
     }
 
     pub(crate) fn bytes(self) -> Result<Vec<u8>, BoxDynError> {
         match self {
-            Self::Sqlite(value) => Decode::<Sqlite>::decode(value),
+            // SQLite may hold a text where bytes were meant; then it is not what is looked for.
+            Self::Sqlite(SqliteValueRef::Blob(bytes) | SqliteValueRef::Text(bytes)) => Ok(bytes.to_vec()),
+            Self::Sqlite(other) => Err(unexpected(other)),
             Self::Postgres(value) => Decode::<Postgres>::decode(value),
         }
+    }
+}
+
+/// Why a value is not what its column should hold: says of what type it is, and nothing of what it is.
+fn unexpected(value: SqliteValueRef<'_>) -> BoxDynError {
+    match value {
+        SqliteValueRef::Null => Box::new(UnexpectedNullError),
+        other => format!("a value is of the type {}", other.data_type()).into(),
     }
 }

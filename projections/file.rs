@@ -6,43 +6,53 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqlitePool};
+use rusqlite::OpenFlags;
+use sqlx::migrate::Migrator;
 
 use crate::cell::decode;
 use crate::checkpoint;
 use crate::database::{Connection, Error};
 use crate::dialect::{DROPPABLE, FILL_SEARCH, OLDEST_SQLITE};
+use crate::migrations;
 use crate::read_tables::OpenError;
 use crate::sql::Sql;
+use crate::sqlite_pool::{Access, Pool};
+use crate::sqlite_transaction::Transaction;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite/views");
 
 /// How many readers work at once; more wait.
-const READERS: u32 = 4;
-/// How long a statement waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const READERS: usize = 4;
 /// How long a reader waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const READER_PATIENCE: Duration = Duration::from_secs(5);
+/// How long who writes waits for those who did so before.
+const WRITER_PATIENCE: Duration = Duration::from_secs(30);
+/// What every connection sets up.
+const SETUP: &str = "pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = off;
+    pragma journal_size_limit = 67108864;";
 /// The pages that the writer of a whole log keeps in memory, in KiB, as SQLite wants it: a negative number.
 const BUILD_CACHE: &str = "pragma cache_size = -16384";
-/// Rows of one statement on their way.
-const ROW_BUFFER: usize = 512;
+/// The same for any other connection: SQLite's own measure.
+const USUAL_CACHE: &str = "pragma cache_size = -2000";
 /// Prepared statements kept by the writer: a few sizes of load, upsert and delete for each table.
 const WRITER_STATEMENTS: usize = 256;
+/// Prepared statements kept by a reader: there are as many as there are combinations of filters that are asked for.
+const READER_STATEMENTS: usize = 256;
 
 /// A file of read tables with its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
-    writer: SqlitePool,
-    readers: SqlitePool,
+    writer: Pool,
+    readers: Pool,
 }
 
 impl File {
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
-        let file = Self::connect(path).await?;
+        if !is_new_enough(rusqlite::version()) {
+            return Err(OpenError::OldDatabase(rusqlite::version().to_owned()));
+        }
+        let file = Self::at(path);
         match file.check().await {
             Ok(()) => Ok(file),
             Err(error) => {
@@ -54,8 +64,8 @@ impl File {
 
     pub(crate) async fn create_without_indexes(path: &Path) -> Result<Self, OpenError> {
         let file = Self::open(path).await?;
-        sqlx::query(BUILD_CACHE).execute(&file.writer).await?;
         let mut transaction = file.begin_write().await?;
+        transaction.script(BUILD_CACHE).await?;
         Sql::new("create table deferred (sql text not null)").run(&mut transaction).await?;
         for row in Sql::new(DROPPABLE).raw(&mut transaction).await? {
             let (kind, name, sql): (String, String, String) = (decode(&row, 0)?, decode(&row, 1)?, decode(&row, 2)?);
@@ -80,58 +90,38 @@ impl File {
         // The planner chooses between indexes by these figures.
         let mut transaction = self.begin_write().await?;
         Sql::new("analyze").run(&mut transaction).await?;
-        transaction.commit().await?;
         // From here on it is a file like others.
-        sqlx::query("pragma cache_size = -2000").execute(&self.writer).await.map(|_| ())
+        transaction.script(USUAL_CACHE).await?;
+        transaction.commit().await
     }
 
-    async fn connect(path: &Path) -> Result<Self, OpenError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .foreign_keys(false)
-            .busy_timeout(BUSY_TIMEOUT)
-            // Rows come from a thread of their own: the fewer times it waits, the better.
-            .row_buffer_size(ROW_BUFFER)
-            .pragma("journal_size_limit", "67108864");
-        let writing =
-            options.clone().statement_cache_capacity(WRITER_STATEMENTS).thread_name(|_| "views-writer".into());
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            // On a full disk SQLite takes the transaction back by itself, and the driver, which does not learn of it, would refuse
-            // every later one on this connection.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-            .connect_with(writing)
-            .await?;
-        let reading = options.pragma("query_only", "on").thread_name(|number| format!("views-reader-{number}"));
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .connect_lazy_with(reading);
-        Ok(Self { path: path.to_owned(), writer, readers })
+    /// Nothing is opened yet.
+    fn at(path: &Path) -> Self {
+        let open = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let writer = Pool::new(Access {
+            path: path.to_owned(),
+            flags: open | OpenFlags::SQLITE_OPEN_CREATE,
+            setup: SETUP.to_owned(),
+            statements: WRITER_STATEMENTS,
+            connections: 1,
+            patience: WRITER_PATIENCE,
+        });
+        let readers = Pool::new(Access {
+            path: path.to_owned(),
+            flags: open,
+            setup: format!("{SETUP} pragma query_only = on"),
+            statements: READER_STATEMENTS,
+            connections: READERS,
+            patience: READER_PATIENCE,
+        });
+        Self { path: path.to_owned(), writer, readers }
     }
 
     async fn check(&self) -> Result<(), OpenError> {
-        let mut connection = self.writer.acquire().await?;
-        let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&mut *connection).await?;
-        if !is_new_enough(&version) {
-            return Err(OpenError::OldDatabase(version));
-        }
-        match MIGRATIONS.run_direct(None, &mut *connection, false).await {
-            Ok(()) => {}
-            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => return Err(error.into()),
-            Err(other) => return Err(OpenError::MustRebuild(other.to_string())),
-        }
-        drop(connection);
         let mut transaction = self.begin_write().await?;
+        for migration in migrations::missing(&mut transaction, &MIGRATIONS).await? {
+            migrations::run(&mut transaction, migration).await?;
+        }
         if let Some(found) = checkpoint::other_version(&mut transaction).await? {
             return Err(OpenError::MustRebuild(format!("they are of version {found}")));
         }
@@ -139,15 +129,23 @@ impl File {
         if Sql::new(unfinished).value::<String>(&mut transaction).await?.is_some() {
             return Err(OpenError::MustRebuild("an earlier rebuild was not finished".to_owned()));
         }
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     pub(crate) async fn begin_read(&self) -> Result<Connection, Error> {
-        Ok(self.readers.begin().await?.into())
+        Ok(Transaction::begin_read(&self.readers).await?.into())
     }
 
     pub(crate) async fn begin_write(&self) -> Result<Connection, Error> {
-        Ok(self.writer.begin_with("begin immediate").await?.into())
+        Ok(Transaction::begin_write(&self.writer).await?.into())
+    }
+
+    /// Does `work` in a transaction to write in, to its end, and commits when it succeeds.
+    pub(crate) async fn write<T: Send + 'static, E: From<Error> + Send + 'static>(
+        &self,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        Transaction::write(&self.writer, work).await
     }
 
     pub(crate) async fn close(&self) {

@@ -44,7 +44,7 @@ impl WholeFold<'_> {
     /// Folds the next events, of each workspace in the order of its positions.
     ///
     /// # Errors
-    /// As [`ReadTables::fold`]. The tables are of no use then.
+    /// As [`ReadTables::fold`]. The tables are of no use then, nor when this is given up before its end.
     pub async fn fold(&mut self, page: &[Arc<Recorded>]) -> Result<(), FoldError> {
         for event in page {
             let reached = self.reached.entry(event.workspace).or_default();
@@ -54,13 +54,18 @@ impl WholeFold<'_> {
             }
             *reached = event.position;
         }
-        let events: Vec<&Recorded> = page.iter().map(AsRef::as_ref).collect();
-        let mut transaction = self.tables.begin_write().await?;
-        self.touched.load(&mut transaction, &events).await?;
-        for event in events {
-            self.touched.apply(event)?;
+        let most = self.rows_in_memory;
+        if let Some(file) = self.tables.file() {
+            let (mut touched, page) = (std::mem::take(&mut self.touched), page.to_vec());
+            let folding = async move |connection: &mut Connection| {
+                fold_page(&mut touched, connection, &page, most).await?;
+                Ok::<_, FoldError>(touched)
+            };
+            self.touched = file.write(folding).await?;
+            return Ok(());
         }
-        self.touched.spill(&mut transaction, self.rows_in_memory).await?;
+        let mut transaction = self.tables.begin_write().await?;
+        fold_page(&mut self.touched, &mut transaction, page, most).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -87,6 +92,21 @@ impl WholeFold<'_> {
         checkpoint::hold(connection, &workspaces, Held::Wait).await?;
         Ok(checkpoint::set(connection, &ends.iter().collect::<Vec<_>>()).await?)
     }
+}
+
+/// Folds a page, and writes what is more than `most` rows of a table by then.
+async fn fold_page(
+    touched: &mut Touched,
+    connection: &mut Connection,
+    page: &[Arc<Recorded>],
+    most: usize,
+) -> Result<(), FoldError> {
+    let events: Vec<&Recorded> = page.iter().map(AsRef::as_ref).collect();
+    touched.load(connection, &events).await?;
+    for event in events {
+        touched.apply(event)?;
+    }
+    touched.spill(connection, most).await
 }
 
 #[cfg(test)]

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use rusqlite::OpenFlags;
 
 use crate::cell::decode;
 use crate::checkpoint::{self, Checkpoint};
 use crate::database::{Connection, Error};
 use crate::file::MIGRATIONS;
+use crate::migrations;
 use crate::read_tables::OpenError;
 use crate::schema::{SCHEMA, Schema, Server};
 use crate::sql::Sql;
+use crate::sqlite_pool::{Access, BUSY_TIMEOUT, Pool};
+use crate::sqlite_transaction::Transaction;
 
 /// What was found in a file of read tables.
 #[derive(Clone, Debug)]
@@ -24,9 +26,22 @@ pub struct Inspection {
     pub checkpoints: Vec<Checkpoint>,
 }
 
-async fn open(path: &Path) -> Result<SqlitePool, Error> {
-    let options = SqliteConnectOptions::new().filename(path).read_only(true);
-    SqlitePoolOptions::new().max_connections(1).connect_with(options).await
+/// Does `look` on a connection that can change nothing, and closes it.
+async fn looked_at<T>(path: &Path, look: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+    let pool = Pool::new(Access {
+        path: path.to_owned(),
+        flags: OpenFlags::SQLITE_OPEN_READ_ONLY,
+        setup: String::new(),
+        statements: 0,
+        connections: 1,
+        patience: BUSY_TIMEOUT,
+    });
+    let found = match Transaction::begin_read(&pool).await {
+        Ok(transaction) => look(&mut transaction.into()).await,
+        Err(error) => Err(error),
+    };
+    pool.close().await;
+    found
 }
 
 /// Looks at the file at `path`. The caller sees to it that no other process has it open.
@@ -34,10 +49,7 @@ async fn open(path: &Path) -> Result<SqlitePool, Error> {
 /// # Errors
 /// When it is not there, or no database.
 pub async fn inspect(path: &Path) -> Result<Inspection, Error> {
-    let pool = open(path).await?;
-    let found = look(&mut pool.begin().await?.into()).await;
-    pool.close().await;
-    found
+    looked_at(path, look).await
 }
 
 async fn look(connection: &mut Connection) -> Result<Inspection, Error> {
@@ -49,19 +61,14 @@ async fn look(connection: &mut Connection) -> Result<Inspection, Error> {
 }
 
 async fn outdated(connection: &mut Connection) -> Result<Option<String>, Error> {
-    let rows = match Sql::new("select version, checksum from _sqlx_migrations order by version").raw(connection).await {
-        Ok(rows) => rows,
+    let applied = match migrations::applied(connection).await {
+        Ok(applied) => applied,
         Err(Error::Database(_)) => return Ok(Some("they have no tables of this program".to_owned())),
         Err(error) => return Err(error),
     };
-    let mut applied = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let checksum = row.value(1)?.bytes().map_err(Error::Decode)?;
-        applied.push((decode::<i64>(row, 0)?, checksum));
-    }
     let known = MIGRATIONS.iter().map(|migration| (migration.version, migration.checksum.to_vec()));
-    if !applied.iter().cloned().eq(known) {
-        return Ok(Some("their tables are not those of this version of the program".to_owned()));
+    if !applied.into_iter().eq(known) {
+        return Ok(Some(migrations::UNKNOWN.to_owned()));
     }
     Ok(checkpoint::other_version(connection).await?.map(|version| format!("they are of version {version}")))
 }
@@ -88,13 +95,8 @@ pub async fn other_schemas(own: &Schema) -> Result<Vec<String>, OpenError> {
 
 /// Whether the file at `path` holds read tables, of whatever version. What cannot be read does not.
 pub async fn holds_read_tables(path: &Path) -> bool {
-    let Ok(pool) = open(path).await else { return false };
     let sql = Sql::new("select name from sqlite_master where type = 'table' and name = 'checkpoints'");
-    let found = match pool.begin().await {
-        Ok(transaction) => sql.value::<String>(&mut transaction.into()).await,
-        Err(error) => Err(error),
-    };
-    pool.close().await;
+    let found = looked_at(path, async |connection| sql.value::<String>(connection).await).await;
     matches!(found, Ok(Some(_)))
 }
 

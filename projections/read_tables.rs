@@ -115,10 +115,7 @@ impl ReadTables {
     /// Where the file is; nothing for tables on a server.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        match &self.store {
-            Store::File(file) => Some(&file.path),
-            Store::Server(_) => None,
-        }
+        self.file().map(|file| file.path.as_path())
     }
 
     /// Closes all connections, after the statements that are running.
@@ -126,6 +123,13 @@ impl ReadTables {
         match &self.store {
             Store::File(file) => file.close().await,
             Store::Server(server) => server.close().await,
+        }
+    }
+
+    pub(crate) const fn file(&self) -> Option<&File> {
+        match &self.store {
+            Store::File(file) => Some(file),
+            Store::Server(_) => None,
         }
     }
 
@@ -161,7 +165,8 @@ impl ReadTables {
 
     /// Folds a page of events in one transaction: 500 to 5,000 at once are fastest. The page may hold several workspaces, each in
     /// the order of its positions; `reached` names for each its last event in the page. Events that are folded already are
-    /// passed over, so two processes may fold the same page: the second one waits for the first.
+    /// passed over, so two processes may fold the same page: the second one waits for the first. A page on its way into a file is folded
+    /// to its end, also when nobody waits for that any more.
     ///
     /// # Errors
     /// [`FoldError`], with nothing written. Where it names a workspace, the rest of the page may be folded without that one.
@@ -179,6 +184,10 @@ impl ReadTables {
     }
 
     async fn fold_and(&self, page: &[Arc<Recorded>], reached: &[Checkpoint], held: Held) -> Result<(), FoldError> {
+        if let Some(file) = self.file() {
+            let (page, reached) = (page.to_vec(), reached.to_vec());
+            return file.write(async move |connection| fold::fold_page(connection, &page, &reached, held).await).await;
+        }
         let mut transaction = self.begin_write().await?;
         fold::fold_page(&mut transaction, page, reached, held).await?;
         Ok(transaction.commit().await?)

@@ -1,14 +1,13 @@
 //! How read tables come to stand in a schema of a PostgreSQL server: made, made without indexes, completed, and put in the place of
 //! others. Several processes may start at once: who makes or replaces tables holds a lock of the database until its transaction ends.
 
-use std::collections::BTreeMap;
-
 use sqlx::migrate::Migrator;
 
 use crate::cell::decode;
 use crate::checkpoint;
-use crate::database::{Arguments, Connection, Database, Error, is_locked};
+use crate::database::{Connection, Error, is_locked};
 use crate::fold::TABLES;
+use crate::migrations;
 use crate::read_tables::OpenError;
 use crate::schema::{Schema, Server};
 use crate::sql::Sql;
@@ -23,15 +22,6 @@ const ATTEMPTS: u32 = 60;
 const LOCK_TIMEOUT: &str = "set local lock_timeout to '500ms'";
 /// What an index over all rows is sorted and gathered in. The default of servers is 64 MB, which a search index fills many times over.
 const BUILD_MEMORY: &str = "set local maintenance_work_mem to '256MB'";
-
-const RECORD: &str = "create table if not exists _sqlx_migrations (
-    version bigint primary key,
-    description text not null,
-    installed_on timestamptz not null default now(),
-    success boolean not null,
-    checksum bytea not null,
-    execution_time bigint not null
-)";
 
 /// The indexes of a schema apart from those that belong to a table's declaration.
 const DROPPABLE: &str = "select c.relname::text, pg_get_indexdef(i.indexrelid)
@@ -71,28 +61,9 @@ impl Server {
         if found.value::<String>(connection).await?.is_none() {
             connection.script(format!("create schema \"{name}\"")).await?;
         }
-        connection.script(RECORD).await?;
-        let rows = Sql::new("select version, checksum from _sqlx_migrations").raw(connection).await?;
-        let mut applied: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
-        for row in &rows {
-            applied.insert(decode(row, 0)?, row.value(1)?.bytes().map_err(Error::Decode)?);
-        }
-        let is_known = |(version, checksum): (&i64, &Vec<u8>)| {
-            MIGRATIONS.iter().any(|known| known.version == *version && *known.checksum == **checksum)
-        };
-        if !applied.iter().all(is_known) {
-            return Err(OpenError::MustRebuild("their tables are not those of this version of the program".to_owned()));
-        }
-        for migration in MIGRATIONS.iter().filter(|migration| !applied.contains_key(&migration.version)) {
+        for migration in migrations::missing(connection, &MIGRATIONS).await? {
             self.find_search_extension(connection).await?;
-            connection.script(migration.sql.as_str().to_owned()).await?;
-            let mut arguments = Arguments::new(Database::Postgres);
-            arguments.add(migration.version)?;
-            arguments.add(migration.description.clone().into_owned())?;
-            arguments.add(migration.checksum.to_vec())?;
-            let text = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-                values ($1, $2, true, $3, 0)";
-            connection.execute(text.to_owned(), arguments).await?;
+            migrations::run(connection, migration).await?;
         }
         Ok(())
     }

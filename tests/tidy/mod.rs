@@ -191,12 +191,14 @@ fn names_keep_their_origin() {
 fn aggregates_flows_and_projections_know_no_clock_and_draw_no_lots() {
     let bad = [
         ("aggregates/a.rs", "let a = jiff::Timestamp::now();\n", &[1][..]),
+        ("projections/fold.rs", "let begun = Instant::now();\n", &[1]),
         ("projections/a.rs", "let a = 1;\nlet b = Uuid::now_v7();\nlet c = rand::random();\n", &[2, 3]),
         ("flows/a.rs", "let a = ZonedDateTime::now();\nlet b = TimeZone::system();\n", &[1, 2]),
     ];
     let good = [
         ("src/a.rs", "let a = Uuid::now_v7();"),
         ("projections/a.rs", "#[cfg(test)]\nmod tests {\n    fn a() { Instant::now(); }\n}\n"),
+        ("projections/sqlite_transaction.rs", "let begun = Instant::now();\n"),
         ("aggregates/a.rs", "// never Utc::now\nlet a = strand::b(\"SystemTime::now\");"),
     ];
     check(rules::clock_and_chance, &bad, &good);
