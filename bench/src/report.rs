@@ -90,12 +90,16 @@ impl fmt::Display for Section {
 pub struct Results {
     path: PathBuf,
     parts: BTreeMap<usize, String>,
+    /// What profiles of the cases have shown, by the name of the case.
+    profiles: BTreeMap<String, String>,
 }
 
 const HEADING: &str = "# What it costs\n\nWritten by `bench/run`; not edited by hand. Ratios within one table are of one run and can be compared; figures \
 of different tables or machines cannot.\n";
 /// Begins the part of a case.
 const PART: &str = "\n## ";
+/// Ends what was measured of a case. What follows was written by hand, in the file of the profiles.
+const PROFILE: &str = "\n**Where the time goes**\n";
 
 impl Results {
     /// Reads what there is; a missing file has no parts.
@@ -103,9 +107,10 @@ impl Results {
         let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
         let parts = text.split(PART).skip(1).filter_map(|part| {
             let place = NAMES.iter().position(|name| part.split_whitespace().next() == Some(name))?;
-            Some((place, part.trim_end().to_owned()))
+            let measured = part.split(PROFILE).next().unwrap_or(part);
+            Some((place, measured.trim_end().to_owned()))
         });
-        Ok(Self { path: path.to_owned(), parts: parts.collect() })
+        Ok(Self { path: path.to_owned(), parts: parts.collect(), profiles: profiles(&path.with_file_name("profiles.md"))? })
     }
 
     /// Replaces the part of a case.
@@ -117,8 +122,21 @@ impl Results {
 
     /// Writes the file.
     pub fn write(&self) -> Outcome<()> {
-        let parts: String = self.parts.values().map(|part| format!("{PART}{part}\n")).collect();
+        let part = |(place, part): (&usize, &String)| {
+            let profile = NAMES.get(*place).and_then(|name| self.profiles.get(*name));
+            // Whoever reads that a target was not reached is told what stands in the way.
+            let profile = profile.filter(|_| part.contains("**no**")).map(|text| format!("{PROFILE}\n{text}\n"));
+            format!("{PART}{part}\n{}", profile.unwrap_or_default())
+        };
+        let parts: String = self.parts.iter().map(part).collect();
         std::fs::write(&self.path, format!("{HEADING}{parts}"))?;
         Ok(())
     }
+}
+
+/// What was written by hand of profiles: a part for each case.
+fn profiles(path: &Path) -> Outcome<BTreeMap<String, String>> {
+    let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
+    let parts = text.split(PART).skip(1).filter_map(|part| part.split_once('\n'));
+    Ok(parts.map(|(name, text)| (name.trim().to_owned(), text.trim().to_owned())).collect())
 }
