@@ -110,7 +110,11 @@ impl Results {
             let measured = part.split(PROFILE).next().unwrap_or(part);
             Some((place, measured.trim_end().to_owned()))
         });
-        Ok(Self { path: path.to_owned(), parts: parts.collect(), profiles: profiles(&path.with_file_name("profiles.md"))? })
+        Ok(Self {
+            path: path.to_owned(),
+            parts: parts.collect(),
+            profiles: profiles(&path.with_file_name("profiles.md"))?,
+        })
     }
 
     /// Replaces the part of a case.
