@@ -50,7 +50,7 @@ pub(crate) fn conditions(workspace: WorkspaceId, filter: &Filter, now: i64, orde
     let keys = found.into_iter().take(MAX_CANDIDATES).map(|(_, keys)| Candidates {
         column: Sql::new("id"),
         keys,
-        unique: false,
+        narrow: false,
     });
     conditions.candidates = keys.collect();
     conditions

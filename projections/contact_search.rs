@@ -88,9 +88,9 @@ impl Filter {
             _ => ("last_activity_at", true),
         };
         let (mut filters, mut candidates) = (Vec::new(), Vec::new());
-        let mut add = |condition: Sql, column: Sql, keys, unique| {
+        let mut add = |condition: Sql, column: Sql, keys, narrow| {
             filters.push(condition);
-            candidates.push(Candidates { column, keys, unique });
+            candidates.push(Candidates { column, keys, narrow });
         };
         let select = |condition: &Sql| {
             let sql = Sql::new("select v.id as key from contacts v where v.workspace = ").bind(&workspace);

@@ -218,13 +218,13 @@ impl Filter {
             candidates.push(Candidates {
                 column: Sql::new("contact"),
                 keys: text_contact_ids(workspace, query),
-                unique: false,
+                narrow: false,
             });
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
             filters.push(Sql::new("exists (").append(keys.clone()).push(" and t.contact = v.contact)"));
-            candidates.push(Candidates { column: Sql::new("contact"), keys, unique: false });
+            candidates.push(Candidates { column: Sql::new("contact"), keys, narrow: false });
         }
         Listing {
             workspace,

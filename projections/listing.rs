@@ -21,6 +21,8 @@ pub const EXAMINED_MAX: u64 = 10_000;
 /// Of 10 candidates that a filter may leave, so many are fetched at once. With more of them a walk comes by a page's worth of rows
 /// sooner: of a million rows 4,000 fit one in 250, and 20 of those are found among 5,000.
 const FEW_OF_10: u64 = 4;
+/// The most rows that a filter that should leave few is trusted to leave.
+const NARROW: u64 = 100;
 /// How many times as many rows are examined for a count by filters without an index.
 const COUNT_FACTOR: u64 = 10;
 
@@ -71,8 +73,8 @@ pub(crate) struct Candidates {
     pub column: Sql,
     /// A `select` of its values, without repeats, as `key`.
     pub keys: Sql,
-    /// Whether hardly more than one row can be among them, as the claims of the log see to it: they are not counted before.
-    pub unique: bool,
+    /// Whether they are seldom more than a few, as who has one e-mail address: they are read without being counted before.
+    pub narrow: bool,
 }
 
 /// What to list.
@@ -136,7 +138,6 @@ impl Listing<'_> {
         let wanted = self.limit + 1;
         let select = format!("select {}", T::columns("v"));
         match candidates {
-            Some(unique) if unique.unique => self.ordered(self.among::<T>(select, unique, true)).bind(&wanted),
             Some(few) => self.ordered(self.among::<T>(select, few, true)).bind(&wanted).planned_by_values(),
             None if self.filters.is_empty() => self.ordered(self.scan::<T>(select, true)).bind(&wanted),
             None => {
@@ -171,9 +172,6 @@ impl Listing<'_> {
 
     /// The first filter that leaves at most so many rows.
     async fn few(&self, connection: &mut Connection, most: u64) -> Result<Option<&Candidates>, Error> {
-        if let Some(unique) = self.candidates.iter().find(|candidates| candidates.unique) {
-            return Ok(Some(unique));
-        }
         for candidates in &self.candidates {
             let sql = Sql::new("select count(*) from (").append(candidates.keys.clone()).push(" limit ");
             let sql = sql.bind(&(most + 1)).push(") k").planned_by_values();
@@ -188,6 +186,9 @@ impl Listing<'_> {
 
 /// Gives a page.
 pub(crate) async fn page<T: Listed>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Page<T>, Error> {
+    if let Some(page) = narrow_page(connection, listing).await? {
+        return Ok(page);
+    }
     if let Some(few) = listing.few(connection, listing.bound * FEW_OF_10 / 10).await? {
         let items = listing.statement::<T>(Some(few)).rows(connection).await?;
         return Ok(listing.paged(items));
@@ -204,6 +205,26 @@ pub(crate) async fn page<T: Listed>(connection: &mut Connection, listing: &Listi
     }
     let end = Cursor { order: listing.order, key, id, position: 0 };
     Ok(Page { items, next: Some(end), examined: Some(listing.bound) })
+}
+
+/// A page of a list with a filter that should leave few rows, by one statement, which tells how many it did; nothing when there is no
+/// such filter, or when they were more, or when it cannot be told whether they were.
+async fn narrow_page<T: Listed>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Option<Page<T>>, Error> {
+    let Some(narrow) = listing.candidates.iter().find(|candidates| candidates.narrow) else { return Ok(None) };
+    let counted = Sql::new("select c.key, count(*) over () as found from (").append(narrow.keys.clone());
+    let counted = counted.push(" limit ").bind(&(NARROW + 1)).push(") c");
+    let counted = Candidates { column: narrow.column.clone(), keys: counted, narrow: true };
+    let select = format!("select {}, k.found", T::columns("v"));
+    let rows =
+        listing.ordered(listing.among::<T>(select, &counted, true)).bind(&(listing.limit + 1)).raw(connection).await?;
+    let found: Option<u64> = rows.first().map(|row| decode(row, T::COLUMNS.len())).transpose()?;
+    // No row at all means no candidate only where nothing else can have held them back.
+    let alone = listing.filters.len() == 1 && listing.indexed.is_empty() && listing.after.is_none();
+    if !found.map_or(alone, |found| found <= NARROW) {
+        return Ok(None);
+    }
+    let items: Result<Vec<T>, Error> = rows.iter().map(T::from_row).collect();
+    Ok(Some(listing.paged(items?)))
 }
 
 /// The place of the last row that a walk examines; none when the table ends before.
@@ -279,86 +300,5 @@ pub(crate) fn like(before: &str, part: &str, after: &str) -> Cell {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contact_search::Filter;
-    use crate::contacts::Contact;
-    use crate::given::{Given, folded, person};
-
-    fn bounded<'c>(filter: &Filter, workspace: WorkspaceId, after: Option<&'c Cursor>) -> Listing<'c> {
-        Listing { bound: 50, ..filter.listing(workspace, Order::Created, after, 6) }
-    }
-
-    #[tokio::test]
-    async fn a_walk_ends_after_a_bounded_number_of_rows_and_goes_on_behind_them() {
-        let mut given = Given::default();
-        let workspace = given.workspace("Acme");
-        let (common, other) = (given.tag(workspace, "common"), given.tag(workspace, "other"));
-        // Two tags that most contacts carry, and that meet on the oldest 10 only.
-        for number in 0..130 {
-            let contact = given.contact(workspace, person(&format!("Ana{number:03}"), "", "", ""), None);
-            let tags = match number {
-                0..10 => vec![common, other],
-                10..70 => vec![common],
-                _ => vec![other],
-            };
-            given.tagged(workspace, contact, &tags);
-        }
-        for tables in folded(&given).await {
-            let mut reader = tables.read().await.expect("a reader");
-            let filter = Filter { tags: vec![common, other], ..Filter::default() };
-            let (mut after, mut pages, mut found): (Option<Cursor>, _, _) = (None, Vec::new(), 0);
-            loop {
-                let listing = bounded(&filter, workspace, after.as_ref());
-                let page: Page<Contact> = super::page(reader.connection(), &listing).await.expect("a page");
-                pages.push((page.items.len(), page.examined));
-                found += page.items.len();
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-            assert_eq!((found, pages), (10, vec![(0, Some(50)), (0, Some(50)), (6, None), (4, None)]));
-            let common = Filter { tags: vec![common], ..Filter::default() };
-            for (filter, wanted) in [(filter, "10"), (Filter::default(), "50+"), (common, "50+")] {
-                let counted =
-                    count::<Contact>(reader.connection(), &bounded(&filter, workspace, None)).await.expect("a count");
-                assert_eq!(counted.to_string(), wanted);
-            }
-            let text = Filter { query: Some("ana".to_owned()), ..Filter::default() };
-            let page: Page<Contact> =
-                page(reader.connection(), &bounded(&text, workspace, None)).await.expect("a page");
-            assert_eq!(
-                (page.items[0].sort_name.as_str(), page.examined),
-                ("ana129", None),
-                "common text is found by a walk"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn names_are_in_the_order_of_their_bytes_on_every_page() {
-        let names = ["ab", "a b", "a-b", "a", "_x", "1", "+4", "山田", "ж", "z", "'n", "🙂", "ab c", "abc", "~"];
-        let mut given = Given::default();
-        let workspace = given.workspace("Acme");
-        for name in names {
-            given.contact(workspace, person(name, "", "", ""), None);
-        }
-        let mut wanted = names.to_vec();
-        wanted.sort_unstable();
-        for tables in folded(&given).await {
-            let mut reader = tables.read().await.expect("a reader");
-            let (filter, mut after, mut found): (_, Option<Cursor>, _) = (Filter::default(), None, Vec::new());
-            loop {
-                let listing = filter.listing(workspace, Order::Name, after.as_ref(), 2);
-                let page: Page<Contact> = super::page(reader.connection(), &listing).await.expect("a page");
-                found.extend(page.items.into_iter().map(|row| row.sort_name));
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-            assert_eq!(found, wanted);
-        }
-    }
-}
+#[path = "listing_tests.rs"]
+mod tests;

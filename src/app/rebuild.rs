@@ -25,8 +25,8 @@ const PAGES_AHEAD: usize = 1;
 
 /// Fewer events than these are caught up with as they are.
 const FAR_BEHIND: u64 = 50_000;
-/// How many times as fast a log is folded from its beginning as caught up with, in large tables: there every event changes pages all
-/// over the file.
+/// How many times as fast a log is folded from its beginning as caught up with, at least, in large tables: there every event changes
+/// pages all over the file. Measured: some 2,000 events in a second in a file of 4 GB, against 33,000 when a shorter log is built anew.
 const FASTER_ANEW: u64 = 8;
 
 impl Projector {

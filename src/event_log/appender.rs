@@ -284,14 +284,18 @@ enum Fate {
 async fn fate(store: &dyn LogStore, units: &[AppendUnit]) -> Fate {
     let began = Instant::now();
     loop {
-        match find_committed(store, units).await {
+        // An answer may also not come at all: somebody has locked the table.
+        let Ok(found) = tokio::time::timeout(ASK.saturating_sub(began.elapsed()), find_committed(store, units)).await
+        else {
+            return Fate::Unknown;
+        };
+        match found {
             Ok(Some(answers)) => return Fate::Committed(answers),
             Ok(None) => return Fate::TakenBack,
-            Err(error) if began.elapsed() < ASK => {
+            Err(error) => {
                 tracing::warn!(%error, "whether a commit took place cannot be told yet; asking again");
                 tokio::time::sleep(ASK_AGAIN).await;
             }
-            Err(_) => return Fate::Unknown,
         }
     }
 }

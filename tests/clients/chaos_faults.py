@@ -23,8 +23,7 @@ END_EVERY_SECONDS = (0.2, 1.5)
 READY_SECONDS = 15.0
 
 # Waits in the server itself for the moment in which somebody commits, or writes and commits in one statement: from outside it would
-# never be met. Each look needs a fresh
-# picture of the sessions.
+# never be met. Each look needs a fresh picture of the sessions.
 END_A_COMMIT = """do $$
 declare ended bigint;
 begin

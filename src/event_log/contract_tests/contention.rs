@@ -143,6 +143,44 @@ async fn a_batch_whose_commit_was_cut_off_is_written_once() {
     assert_eq!(next.map(|appended| appended.position), Ok(3));
 }
 
+#[tokio::test]
+async fn a_statement_that_hangs_is_given_up_and_its_batch_written_once() {
+    let fixture = fixture::<Postgres>().await;
+    for sequence in 0..2 {
+        let unit = unit(WORKSPACE, &[(stream(1), Expected::Sequence(sequence))]);
+        fixture.log.append(unit).await.expect("written").expect("taken");
+    }
+    let mut holder = PgConnection::connect(&url(fixture.folder.path()).await).await.expect("a connection");
+    holder.execute("begin").await.expect("begun");
+    holder.execute("lock table chatbotx_log.events in access exclusive mode").await.expect("locked");
+    let mut watcher = PgConnection::connect(&url(fixture.folder.path()).await).await.expect("a connection");
+    let append = fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Sequence(2))]));
+    let let_go = async {
+        // Whoever gave the statement up asks whether the events are there, and waits for the same lock.
+        loop {
+            let (asking,): (i64,) = sqlx::query_as(
+                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+                     and query like 'select%chatbotx_log.events%'",
+            )
+            .fetch_one(&mut watcher)
+            .await
+            .expect("asked");
+            if asking > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        holder.execute("rollback").await.expect("let go");
+    };
+    let (answer, ()) = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(append, let_go) })
+        .await
+        .expect("the hanging statement is given up");
+    assert_eq!(answer.expect("written").map(|appended| appended.position), Ok(3));
+    let stored = fixture.log.store().events(WORKSPACE, EventRange::After(0), 10).await.expect("readable");
+    assert!(stored.iter().map(|event| event.placed.position).eq(1..=3));
+    assert_eq!(verified(&fixture.log).await, None);
+}
+
 /// Whether a commit of one process wakes those who follow in another one that listens at `listen_url`, and is read there.
 async fn is_heard(listen_url: Option<&str>) {
     let fixture = fixture::<Postgres>().await;

@@ -6,6 +6,7 @@
 //! before it began, and a statement that waited for a lock still sees what was there before the wait.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aggregates::ids::WorkspaceId;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -21,9 +22,13 @@ use crate::event_log::store::{BatchAnswers, WhenHeld};
 
 /// Begins, with time-outs that belong to the transaction: none of them may stay in a session that a pooler shares out. What was
 /// acknowledged is on disk, whatever the server's setting of `synchronous_commit` is.
-const BEGIN: &str = "begin; set local lock_timeout = '3s'; set local statement_timeout = '5s'; \
+pub(super) const BEGIN: &str = "begin; set local lock_timeout = '3s'; set local statement_timeout = '5s'; \
     set local idle_in_transaction_session_timeout = '5s'; \
     select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') in ('off', 'local'); ";
+
+/// How long the one statement is waited for. Time-outs of its transaction would take round trips of their own, and without any a table
+/// that somebody has locked would keep every caller waiting, and telling nobody.
+const ONE_STATEMENT: Duration = Duration::from_secs(5);
 
 /// The beginning of a batch, with the locks in the same round trip. Which heads it got to lock is kept in a setting of the transaction, for
 /// the statement that reads the facts: it sees them as they are under the lock.
@@ -128,7 +133,9 @@ pub(super) async fn append_where_unmoved(
     if rows.is_empty() {
         return Ok(None);
     }
-    match rows::write_where_unmoved(connection, &rows, &before).await {
+    let writing = rows::write_where_unmoved(connection, &rows, &before);
+    let written = tokio::time::timeout(ONE_STATEMENT, writing).await;
+    match written.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))) {
         Ok(true) => {
             let written = rows.events.iter().map(|row| ((row.workspace, row.stream_id), row.placed.sequence));
             remembered.committed(&before, &facts.heads, written);

@@ -172,7 +172,7 @@ impl LogStore for PostgresLog {
 
     fn settle<'a>(&'a self, workspaces: &'a [WorkspaceId]) -> BoxFuture<'a, Result<(), LogError>> {
         async move {
-            let mut transaction = self.writers.pool.begin().await?;
+            let mut transaction = self.writers.pool.begin_with(append::BEGIN).await?;
             // Whoever appends holds the lock until it is known whether it committed, also when its connection is lost. A statement that
             // was sent on such a connection and has not begun yet meets another fence than it names.
             sqlx::query(

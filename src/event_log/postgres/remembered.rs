@@ -74,12 +74,12 @@ impl Remembered {
             heads.insert(*workspace, known.head.clone());
             eras.insert(*workspace, known.era);
         }
-        let seen = seen(units);
+        let mut read = None;
         for stream in &touched.streams {
             let remembered = kept.sequences.get(stream).filter(|(era, _)| eras.get(&stream.0) == Some(era));
             let sequence = match remembered {
                 Some((_, sequence)) => *sequence,
-                None => (*seen.get(stream)?)?,
+                None => (*read.get_or_insert_with(|| seen(units)).get(stream)?)?,
             };
             if sequence > 0 {
                 facts.sequences.insert(*stream, sequence);
