@@ -146,15 +146,19 @@ async fn a_batch_whose_commit_was_cut_off_is_written_once() {
 #[tokio::test]
 async fn a_statement_that_hangs_is_given_up_and_its_batch_written_once() {
     let fixture = fixture::<Postgres>().await;
+    // Past the pooler: through one that keeps no names every batch is a transaction, and its time-outs are the server's.
+    let store = PostgresLog::open(&url(fixture.folder.path()).await, None).await.expect("opened");
+    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&fixture.clock);
+    let log = EventLog::over(Arc::new(store), Arc::new(MasterKey::from_bytes(&[1; 32])), clock);
     for sequence in 0..2 {
         let unit = unit(WORKSPACE, &[(stream(1), Expected::Sequence(sequence))]);
-        fixture.log.append(unit).await.expect("written").expect("taken");
+        log.append(unit).await.expect("written").expect("taken");
     }
     let mut holder = PgConnection::connect(&url(fixture.folder.path()).await).await.expect("a connection");
     holder.execute("begin").await.expect("begun");
     holder.execute("lock table chatbotx_log.events in access exclusive mode").await.expect("locked");
     let mut watcher = PgConnection::connect(&url(fixture.folder.path()).await).await.expect("a connection");
-    let append = fixture.log.append(unit(WORKSPACE, &[(stream(1), Expected::Sequence(2))]));
+    let append = log.append(unit(WORKSPACE, &[(stream(1), Expected::Sequence(2))]));
     let let_go = async {
         // Whoever gave the statement up asks whether the events are there, and waits for the same lock.
         loop {
@@ -176,9 +180,9 @@ async fn a_statement_that_hangs_is_given_up_and_its_batch_written_once() {
         .await
         .expect("the hanging statement is given up");
     assert_eq!(answer.expect("written").map(|appended| appended.position), Ok(3));
-    let stored = fixture.log.store().events(WORKSPACE, EventRange::After(0), 10).await.expect("readable");
+    let stored = log.store().events(WORKSPACE, EventRange::After(0), 10).await.expect("readable");
     assert!(stored.iter().map(|event| event.placed.position).eq(1..=3));
-    assert_eq!(verified(&fixture.log).await, None);
+    assert_eq!(verified(&log).await, None);
 }
 
 /// Whether a commit of one process wakes those who follow in another one that listens at `listen_url`, and is read there.
