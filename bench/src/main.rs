@@ -83,11 +83,13 @@ async fn main() -> Outcome<()> {
     println!("{machine}");
     let mut results = report::Results::read(&settings.results)?;
     for case in cases::chosen(&settings.cases)? {
-        let section = cases::run(case, &settings, &machine).await?;
+        let mut keep = |section: &report::Section| {
+            results.put(case, section, &machine);
+            results.write()
+        };
+        let section = cases::run(case, &settings, &machine, &mut keep).await?;
+        keep(&section)?;
         println!("{section}");
-        results.put(case, &section, &machine);
-        // After each case: what was measured is not lost when a later one fails.
-        results.write()?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use aggregates::ids::WorkspaceId;
 use chatbotx::app::{App, Caller};
 use serde_json::{Value, json};
 
+use super::Keep;
 use crate::filling::{Filled, Sizes, filled};
 use crate::latencies::Measured;
 use crate::ours::{Database, call};
@@ -34,7 +35,7 @@ struct Found {
 }
 
 /// Measures.
-pub async fn run(settings: &Settings) -> Outcome<Section> {
+pub async fn run(settings: &Settings, keep: &mut Keep<'_>) -> Outcome<Section> {
     let sizes = Sizes::of(settings);
     let mut section = Section { about: about(sizes), ..Section::default() };
     for database in Database::ALL {
@@ -47,6 +48,7 @@ pub async fn run(settings: &Settings) -> Outcome<Section> {
         app.close().await;
         section.targets.extend(found.iter().flat_map(|found| found.targets(database)));
         section.tables.push(table(database, &filled, &found));
+        keep(&section)?;
     }
     Ok(section)
 }

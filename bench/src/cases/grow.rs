@@ -11,6 +11,7 @@ use chatbotx::app::{App, Caller};
 use futures::future::try_join_all;
 use serde_json::json;
 
+use super::Keep;
 use crate::latencies::Measured;
 use crate::ours::{Database, call};
 use crate::report::Section;
@@ -26,7 +27,7 @@ const TAGS: usize = 150;
 const WARM_SECONDS: f64 = 1.0;
 
 /// Measures.
-pub async fn run(settings: &Settings) -> Outcome<Section> {
+pub async fn run(settings: &Settings, keep: &mut Keep<'_>) -> Outcome<Section> {
     let mut section = Section {
         about: format!(
             "`add_contact_tags` through the operations, {CALLERS} callers in all, each call durable, read tables kept current meanwhile. \
@@ -39,8 +40,9 @@ pub async fn run(settings: &Settings) -> Outcome<Section> {
         ..Section::default()
     };
     spread::run(settings, &mut section).await?;
+    keep(&section)?;
     for database in Database::ALL {
-        lengthen::run(settings, database, &mut section).await?;
+        lengthen::run(settings, database, &mut section, keep).await?;
     }
     Ok(section)
 }

@@ -23,13 +23,16 @@ pub fn chosen(asked: &[String]) -> Outcome<Vec<&'static str>> {
     Ok(NAMES.into_iter().filter(|name| asked.is_empty() || asked.iter().any(|asked| asked == name)).collect())
 }
 
-/// Runs one.
-pub async fn run(name: &str, settings: &Settings, machine: &Machine) -> Outcome<Section> {
+/// Keeps what a long case has found so far: what was measured is not lost when the rest fails or is broken off.
+pub type Keep<'a> = dyn FnMut(&Section) -> Outcome<()> + Send + 'a;
+
+/// Runs one. A case of many parts gives what it has found after each of them to `keep`.
+pub async fn run(name: &str, settings: &Settings, machine: &Machine, keep: &mut Keep<'_>) -> Outcome<Section> {
     match name {
         "write" => write::run(settings, machine).await,
         "replay" => replay::run(settings).await,
-        "find" => find::run(settings).await,
-        "grow" => grow::run(settings).await,
+        "find" => find::run(settings, keep).await,
+        "grow" => grow::run(settings, keep).await,
         "serve" => serve::run(settings).await,
         "follow" => follow::run(settings).await,
         "start" => start::run(settings).await,

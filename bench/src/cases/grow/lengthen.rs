@@ -2,6 +2,7 @@
 
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::super::Keep;
 use super::{Targets, WARM_SECONDS, make_tags, middle};
 use crate::filling::{At, Place, Progress, Sizes, fill_messages, fill_people, open_log, prepare};
 use crate::latencies::Measured;
@@ -26,7 +27,7 @@ struct Point {
 }
 
 /// Measures.
-pub async fn run(settings: &Settings, database: Database, section: &mut Section) -> Outcome<()> {
+pub async fn run(settings: &Settings, database: Database, section: &mut Section, keep: &mut Keep<'_>) -> Outcome<()> {
     let end = settings.sized(10_000_000);
     let ours = Ours::open(settings, database, "grow_long").await?;
     let place = prepare(&ours.app, ours.caller.workspace).await?;
@@ -47,8 +48,12 @@ pub async fn run(settings: &Settings, database: Database, section: &mut Section)
         let contacts = first..first + CONTACTS;
         let mut targets = Targets { places: vec![(workspace, tags.clone())], contacts, next: 0 };
         points.push(Point { events, measured: measure(settings, &at, &mut targets).await? });
+        if part > 0 {
+            section.tables.pop();
+        }
+        section.tables.push(table(database, &points));
+        keep(section)?;
     }
-    section.tables.push(table(database, &points));
     section.targets.push(target(database, &points));
     Ok(())
 }
