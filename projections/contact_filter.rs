@@ -12,6 +12,7 @@ use aggregates::ids::{FlowId, WorkspaceId};
 
 use crate::cell::Cell;
 use crate::cursor::Order;
+use crate::dialect::exists;
 use crate::listing::{Candidates, anywhere, like};
 use crate::sql::Sql;
 
@@ -122,8 +123,8 @@ impl Translation {
 
     /// `exists` a row of `table t` of the contact `contact` that meets `condition`.
     fn among(&self, table: &'static str, contact: &'static str, condition: Sql) -> Sql {
-        let sql = Sql::new(format!("exists (select 1 from {table} t where t.workspace = ")).bind(&self.workspace);
-        sql.push(format!(" and t.contact = {contact} and ")).append(condition).push(")")
+        let sql = Sql::new(format!("select 1 from {table} t where t.workspace = ")).bind(&self.workspace);
+        exists(sql.push(format!(" and t.contact = {contact} and ")).append(condition))
     }
 
     fn last_of_conversations(&self, column: &'static str) -> Sql {

@@ -10,7 +10,7 @@ use crate::contact_filter;
 use crate::contacts::{Contact, widened, workspace_mark};
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
-use crate::dialect::{contact_key, contacts_with, ids_of_contacts_with};
+use crate::dialect::{contact_key, contacts_with, exists, ids_of_contacts_with};
 use crate::listing::{self, Candidates, Count, EXAMINED_MAX, Listed, Listing, Page, anywhere, one_of};
 use crate::sql::Sql;
 use crate::table::Table;
@@ -111,13 +111,13 @@ impl Filter {
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
-            let condition = Sql::new("exists (").append(keys.clone()).push(" and t.contact = v.id)");
+            let condition = exists(keys.clone().push(" and t.contact = v.id"));
             add(condition, Sql::new("id"), keys, false);
         }
         if let Some(accounts) = &self.accounts {
             let known = Sql::new("from contact_identities i where i.workspace = ").bind(&workspace).push(" and ");
             let known = known.append(one_of("i.account", accounts));
-            let condition = Sql::new("exists (select 1 ").append(known.clone()).push(" and i.contact = v.id)");
+            let condition = exists(Sql::new("select 1 ").append(known.clone()).push(" and i.contact = v.id"));
             add(condition, Sql::new("id"), Sql::new("select distinct i.contact as key ").append(known), false);
         }
         let mut indexed = Vec::new();
