@@ -13,7 +13,7 @@ use aggregates::ids::{FlowId, WorkspaceId};
 use crate::cell::Cell;
 use crate::cursor::Order;
 use crate::dialect::exists;
-use crate::listing::{Candidates, anywhere, like};
+use crate::listing::{Candidates, Number, anywhere, like};
 use crate::sql::Sql;
 
 /// How many ways to few rows are tried: each costs a count.
@@ -51,7 +51,7 @@ pub(crate) fn conditions(workspace: WorkspaceId, filter: &Filter, now: i64, orde
     let keys = found.into_iter().take(MAX_CANDIDATES).map(|(_, keys)| Candidates {
         column: Sql::new("id"),
         keys,
-        narrow: false,
+        number: Number::Counted,
     });
     conditions.candidates = keys.collect();
     conditions

@@ -10,7 +10,7 @@ use crate::contact_search::{tagged_contact_ids, text_condition, text_contact_ids
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
 use crate::dialect::exists;
-use crate::listing::{self, Candidates, EXAMINED_MAX, Listed, Listing, Page, one_of};
+use crate::listing::{self, Candidates, EXAMINED_MAX, Listed, Listing, Number, Page, one_of};
 use crate::messages::Direction;
 use crate::rows::Rows;
 use crate::sql::Sql;
@@ -219,13 +219,13 @@ impl Filter {
             candidates.push(Candidates {
                 column: Sql::new("contact"),
                 keys: text_contact_ids(workspace, query),
-                narrow: false,
+                number: Number::Counted,
             });
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
             filters.push(exists(keys.clone().push(" and t.contact = v.contact")));
-            candidates.push(Candidates { column: Sql::new("contact"), keys, narrow: false });
+            candidates.push(Candidates { column: Sql::new("contact"), keys, number: Number::Counted });
         }
         Listing {
             workspace,
