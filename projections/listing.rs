@@ -11,7 +11,7 @@ use aggregates::ids::WorkspaceId;
 use crate::cell::{Cell, decode};
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Database, Error};
-use crate::dialect::order_again;
+use crate::dialect::{before_order, order_again};
 use crate::sql::Sql;
 use crate::table::Table;
 
@@ -145,12 +145,17 @@ impl Listing<'_> {
         if paged { self.behind(sql) } else { sql }
     }
 
+    /// The candidates behind the cursor that pass all filters, in order, up to a limit that has to be bound.
+    fn chosen<T: Table>(&self, select: String, candidates: &Candidates) -> Sql {
+        self.ordered(before_order(self.among::<T>(select, candidates, true)))
+    }
+
     /// The statement that gives the page and one row more.
     fn statement<T: Table>(&self, candidates: Option<&Candidates>) -> Sql {
         let wanted = self.limit + 1;
         let select = format!("select {}", T::columns("v"));
         match candidates {
-            Some(few) => self.ordered(self.among::<T>(select, few, true)).bind(&wanted).planned_by_values(),
+            Some(few) => self.chosen::<T>(select, few).bind(&wanted).planned_by_values(),
             None => self.walk::<T>(self.bound),
         }
     }
@@ -247,8 +252,7 @@ async fn counted_page<T: Listed>(
     let counted = counted.push(" limit ").bind(&(most + 1)).push(") c");
     let counted = Candidates { column: candidates.column.clone(), keys: counted, number: candidates.number };
     let select = format!("select {}, k.found", T::columns("v"));
-    let rows =
-        listing.ordered(listing.among::<T>(select, &counted, true)).bind(&(listing.limit + 1)).raw(connection).await?;
+    let rows = listing.chosen::<T>(select, &counted).bind(&(listing.limit + 1)).raw(connection).await?;
     let found: Option<u64> = rows.first().map(|row| decode(row, T::COLUMNS.len())).transpose()?;
     // No row at all means no candidate only where nothing else can have held them back.
     let alone = listing.filters.len() == 1 && listing.indexed.is_empty() && listing.after.is_none();
