@@ -24,7 +24,7 @@ use crate::http::events::accepts_event_stream;
 use crate::http::gate::{Gate, Identified};
 use crate::http::refusal;
 use crate::http::token_watch::WatchedStream;
-use crate::settings::Limits;
+use crate::settings::{Limits, Settings};
 
 /// When a client that has too many sessions may try again: a session is called idle after this time.
 const SESSION_WAIT: Duration = Duration::from_secs(60);
@@ -49,12 +49,16 @@ impl Door {
         backend: Arc<dyn Backend>,
         gate: Arc<Gate>,
         calls: Arc<Calls>,
-        limits: Limits,
+        settings: &Settings,
         stop: CancellationToken,
     ) -> Arc<Self> {
+        let limits = settings.limits;
         let handler = Handler::new(backend, calls);
         let sessions = Sessions::new(&limits);
-        let streamable = Streamable::new(handler.clone(), Arc::clone(&sessions), &limits, stop.clone());
+        let served = handler.clone();
+        #[cfg(feature = "conformance")]
+        let served = super::conformance::Served::over(served, settings.conformance.is_some());
+        let streamable = Streamable::new(served, Arc::clone(&sessions), &limits, stop.clone());
         Arc::new(Self { gate, handler, sessions, streamable, limits, stop })
     }
 

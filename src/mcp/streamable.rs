@@ -17,8 +17,11 @@ use rmcp::transport::streamable_http_server::session::{ServerSseMessage, Session
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService, WorkerTransport};
 use tokio_util::sync::CancellationToken;
 
-use super::Handler;
+#[cfg(not(feature = "conformance"))]
+use super::Handler as Served;
 use super::access::{Access, Owner};
+#[cfg(feature = "conformance")]
+use super::conformance::Served;
 use super::sessions::{Full, Sessions};
 use crate::settings::Limits;
 
@@ -51,14 +54,14 @@ pub enum Outcome {
 /// Streamable HTTP for any number of callers.
 #[derive(Clone)]
 pub struct Streamable {
-    service: StreamableHttpService<Handler, BoundSessions>,
+    service: StreamableHttpService<Served, BoundSessions>,
     manager: Arc<BoundSessions>,
 }
 
 impl Streamable {
     /// Serves until `stop`, which ends all streams.
     #[must_use]
-    pub fn new(handler: Handler, sessions: Arc<Sessions>, limits: &Limits, stop: CancellationToken) -> Self {
+    pub fn new(served: Served, sessions: Arc<Sessions>, limits: &Limits, stop: CancellationToken) -> Self {
         // Host and Origin were checked at the front of the door, for all routes by the same rules.
         let mut config = StreamableHttpServerConfig::default().disable_allowed_hosts();
         config.cancellation_token = stop;
@@ -67,7 +70,7 @@ impl Streamable {
         local.session_config.keep_alive = Some(limits.session_idle);
         local.session_config.completed_cache_ttl = ANSWERS_KEPT;
         let manager = Arc::new(BoundSessions { local, sessions });
-        let service = StreamableHttpService::new(move || Ok(handler.for_session()), Arc::clone(&manager), config);
+        let service = StreamableHttpService::new(move || Ok(served.for_session()), Arc::clone(&manager), config);
         Self { service, manager }
     }
 
