@@ -7,6 +7,7 @@ ALL = [
     "who_gets_in",
     "what_a_token_may",
     "hosts_and_origins",
+    "inspected",
     "following",
     "one_folder_for_all",
     "command_line",
