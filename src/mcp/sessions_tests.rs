@@ -124,3 +124,17 @@ async fn a_revoked_token_ends_its_streams_on_both_transports() {
     doors.server.streams_end.cancel();
     assert_eq!(other.next().await, None, "the other token's stream was open until the server stopped");
 }
+
+#[tokio::test]
+async fn every_revision_with_a_handshake_is_spoken() {
+    for revision in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        let doors = doors();
+        let mut request = initialize();
+        request["params"]["protocolVersion"] = json!(revision);
+        let said = answer(doors.send(Method::POST, "/mcp", &[GOOD], Some(request.clone())).await).await;
+        assert_eq!(said["result"]["protocolVersion"], revision);
+        let (mut events, address) = doors.stream("/mcp/sse", "good").await;
+        assert_eq!(doors.send(Method::POST, &address, &[], Some(request)).await.status(), StatusCode::ACCEPTED);
+        assert_eq!(events.json().await["result"]["protocolVersion"], revision, "over a legacy stream");
+    }
+}

@@ -96,6 +96,14 @@ def without_fixtures(suite: Suite, url: str) -> Iterator[tuple[str, str | None]]
             yield f"the product, {revision} {scenario}", None if good else tail(ended)
 
 
+def no_open_door(fresh: Folder, used: Folder) -> Iterator[tuple[str, str | None]]:
+    """The fixtures come without a token: so they are refused where anybody else could come, or anything could be found."""
+    for where, folder, listen in (("on the network", fresh, "0.0.0.0:0"), ("over a folder in use", used, "127.0.0.1:0")):
+        outcome = folder.run("serve", "--conformance", "--listen", listen)
+        good = outcome.code == 1 and "the fixtures are served" in outcome.err
+        yield f"the fixtures are refused {where}", None if good else str(outcome)
+
+
 def of(scenario: str, out: str) -> str:
     """What the suite said of a scenario."""
     return out.partition(f"=== Running scenario: {scenario} ===")[2].partition("=== Running scenario")[0][:3000]
@@ -128,13 +136,15 @@ def main() -> int:
         (results := Path(place) / "results").mkdir()
         suite = Suite(options.node_modules.resolve(), results)
         with Server(Folder(binary, Path(place) / "fixtures", []), "--conformance") as server:
-            passed, failed = tell(frozen_sets(suite, f"{server.address}/mcp"))
+            counts = [tell(frozen_sets(suite, f"{server.address}/mcp"))]
         folder = Folder(binary, Path(place) / "product", [])
         token = folder.create_workspace("Product").token
         with Server(folder) as server, header_proxy(server.address, f"Authorization: Bearer {token}") as proxy:
-            more_passed, more_failed = tell(without_fixtures(suite, f"{proxy}/mcp"))
-    print(f"{passed + more_passed} passed, {failed + more_failed} failed")
-    return 1 if failed + more_failed else 0
+            counts.append(tell(without_fixtures(suite, f"{proxy}/mcp")))
+        counts.append(tell(no_open_door(Folder(binary, Path(place) / "fresh", []), folder)))
+    passed, failed = map(sum, zip(*counts))
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ ALL = [
     "what_a_token_may",
     "hosts_and_origins",
     "inspected",
+    "prompts",
     "following",
     "one_folder_for_all",
     "command_line",
