@@ -19,6 +19,7 @@ pub mod conformance;
 mod handler;
 mod legacy_sse;
 mod listening;
+mod not_a_message;
 mod pipe;
 mod progress;
 mod prompts;
