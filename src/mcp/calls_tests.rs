@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::http::test_doors::{Events, GOOD, answer, doors, doors_with, initialize, problem};
+use crate::http::test_doors::{GOOD, answer, doors, doors_with, initialize, problem};
 use crate::settings::{Limits, Settings};
 
 #[tokio::test]
