@@ -15,6 +15,7 @@ pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod event_log;
+pub mod fetch;
 pub mod http;
 pub mod local;
 pub mod mcp;

@@ -28,6 +28,9 @@ pub struct GlobalOptions {
     /// File of the master key, when it is not in the data folder
     #[arg(long, env = "CHATBOTX_MASTER_KEY_FILE", value_name = "FILE", global = true)]
     pub master_key_file: Option<PathBuf>,
+    /// Range of an inner network that flows may fetch from, beside the public internet; may be repeated
+    #[arg(long, env = "CHATBOTX_ALLOW_FETCH_TO", value_name = "CIDR", global = true, value_delimiter = ',')]
+    pub allow_fetch_to: Vec<IpNet>,
     /// What is logged to standard error, for example `info` or `chatbotx=debug,warn`
     #[arg(long, env = "CHATBOTX_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -161,6 +164,7 @@ impl GlobalOptions {
             database_url: self.database_url.clone(),
             database_listen_url: self.database_listen_url.clone(),
             master_key_file: self.master_key_file.clone(),
+            allow_fetch_to: self.allow_fetch_to.clone(),
         }
     }
 }
