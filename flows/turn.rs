@@ -106,11 +106,10 @@ pub enum Effect {
     CloseConversation,
 }
 
-/// How a server is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema, strum::IntoStaticStr)]
+/// How a server is asked; the methods of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "UPPERCASE")]
 #[strum(serialize_all = "UPPERCASE")]
-#[schemars(inline)]
 pub enum Method {
     /// Look.
     Get,
@@ -122,6 +121,21 @@ pub enum Method {
     Patch,
     /// Remove it.
     Delete,
+}
+
+/// Their names are known: a plain list in the schema.
+impl schemars::JsonSchema for Method {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "method".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]})
+    }
 }
 
 /// What a step wants to ask of a server elsewhere.

@@ -1,5 +1,6 @@
 //! A server on this machine that flows ask: it answers by the path, and remembers who asked.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,24 @@ pub struct AskedServer {
     pub port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
     is_free: Arc<watch::Sender<bool>>,
+    given_up: Arc<AtomicUsize>,
+}
+
+/// Counts when it is dropped before it was told not to.
+struct GivenUp(Option<Arc<AtomicUsize>>);
+
+impl GivenUp {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        if let Some(count) = &self.0 {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl AskedServer {
@@ -32,22 +51,25 @@ impl AskedServer {
         let port = listener.local_addr().expect("bound").port();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let is_free = Arc::new(watch::Sender::new(false));
-        let (kept, held) = (Arc::clone(&asked), Arc::clone(&is_free));
+        let given_up: Arc<AtomicUsize> = Arc::default();
+        let (kept, held, left) = (Arc::clone(&asked), Arc::clone(&is_free), Arc::clone(&given_up));
         let handle = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let key = headers.get("idempotency-key").map_or_else(String::new, |value| text(value.as_bytes()));
             let path = uri.path().to_owned();
             kept.lock().expect("not poisoned").push(Asked { method, path: path.clone(), key, body: text(&body) });
             let mut free = held.subscribe();
+            let waiting = GivenUp(Some(Arc::clone(&left)));
             async move {
                 if path == "/hold" {
                     let _freed = free.wait_for(|free| *free).await;
                 }
+                waiting.answered();
                 answer(&path)
             }
         };
         tokio::spawn(axum::serve(listener, Router::new().fallback(handle)).into_future());
-        Self { port, asked, is_free }
+        Self { port, asked, is_free, given_up }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -61,6 +83,11 @@ impl AskedServer {
     /// Waits until it was asked so often.
     pub async fn is_asked(&self, times: usize) {
         until(async || self.asked().len() >= times).await;
+    }
+
+    /// Waits until so many of those who asked have hung up without an answer.
+    pub async fn is_given_up(&self, times: usize) {
+        until(async || self.given_up.load(Ordering::SeqCst) >= times).await;
     }
 
     /// Lets what it holds go.

@@ -163,6 +163,30 @@ async fn when_a_person_steps_in_meanwhile_the_run_ends_and_its_answer_is_not_use
 }
 
 #[tokio::test]
+async fn a_request_is_given_up_with_the_lease_and_nobody_knows_then_what_came_of_it() {
+    let (program, server) = (program().await, AskedServer::start().await);
+    let call = json!({"url": server.url("/hold"), "json": {}, "timeout": "30s", "onError": "sorry"});
+    let steps = json!({
+        "call": {"http": call, "next": "bye"},
+        "sorry": {"send": {"text": "Sorry: {{ run.error.code }}"}},
+        "bye": {"end": {}},
+    });
+    publish(&program, by_word("Slow", "slow", &steps, &json!({}))).await;
+    let ana = program.visitor("Ana").await;
+    says(&ana, "1", "slow").await;
+    // From here on nobody renews the lease: another process might hold it by now.
+    tokio::select! {
+        () = program.settle() => panic!("the server has not answered"),
+        () = server.is_asked(1) => {}
+    }
+    server.is_given_up(1).await;
+    server.let_go();
+    program.settle().await;
+    assert_eq!(sent(&program, &ana).await, ["Sorry: unknown"]);
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn without_the_operators_word_nothing_of_this_machine_is_asked() {
     let (program, server) = (Program::start().await, AskedServer::start().await);
     let steps = json!({"call": {"http": {"url": server.url("/hook")}}});

@@ -96,6 +96,25 @@ fn waker() -> impl Strategy<Value = Waker> {
     prop::sample::select(vec![Waker::Timer, Waker::Input, Waker::Event, Waker::Answer])
 }
 
+/// An event of a flow under its name.
+fn of_a_flow(name: &str) -> Option<BoxedStrategy<flow::Event>> {
+    Some(match name {
+        "FlowCreated" => document().prop_map(|document| flow::Event::FlowCreated { document }).boxed(),
+        "FlowDraftUpdated" => (document(), option::of(text()), option::of(any::<u32>()))
+            .prop_map(|(document, released_name, restored_from)| flow::Event::FlowDraftUpdated {
+                document,
+                released_name,
+                restored_from,
+            })
+            .boxed(),
+        "FlowPublished" => (any::<u32>(), document())
+            .prop_map(|(version, document)| flow::Event::FlowPublished { version, document })
+            .boxed(),
+        "FlowDeleted" => text().prop_map(|released_name| flow::Event::FlowDeleted { released_name }).boxed(),
+        _ => return None,
+    })
+}
+
 /// An event of a flow or a run under its name.
 pub fn flow_event_named(name: &str) -> BoxedStrategy<Event> {
     use flow_run::Event::{
@@ -103,25 +122,10 @@ pub fn flow_event_named(name: &str) -> BoxedStrategy<Event> {
         FlowRunRequestEnded, FlowRunRequestStarted, FlowRunResumed, FlowRunReturned, FlowRunStarted,
         FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
     };
+    if let Some(event) = of_a_flow(name) {
+        return event.prop_map(Into::into).boxed();
+    }
     let event = match name {
-        "FlowCreated" => {
-            return document().prop_map(|document| flow::Event::FlowCreated { document }.into()).boxed();
-        }
-        "FlowDraftUpdated" => {
-            return (document(), option::of(text()), option::of(any::<u32>()))
-                .prop_map(|(document, released_name, restored_from)| {
-                    flow::Event::FlowDraftUpdated { document, released_name, restored_from }.into()
-                })
-                .boxed();
-        }
-        "FlowPublished" => {
-            return (any::<u32>(), document())
-                .prop_map(|(version, document)| flow::Event::FlowPublished { version, document }.into())
-                .boxed();
-        }
-        "FlowDeleted" => {
-            return text().prop_map(|released_name| flow::Event::FlowDeleted { released_name }.into()).boxed();
-        }
         "FlowRunQueued" => start().prop_map(FlowRunQueued).boxed(),
         "FlowRunStarted" => start().prop_map(FlowRunStarted).boxed(),
         "FlowRunStepEntered" => (id(), id(), step(), text(), option::of(any::<u64>()), option::of(step()))

@@ -37,30 +37,29 @@ const OWN_HEADERS: [&str; 9] = [
     "idempotency-key",
 ];
 
-/// Asks a server elsewhere, waits for its answer and saves it. Only the public internet is reached, and what the operator allows. What goes wrong
-/// is in {{ run.error.code }} and {{ run.error.message }} at onError.
+/// Asks a server of the public internet, or one that the operator allows. At onError {{ run.error.code }} and {{ run.error.message }} say why.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "http")]
 pub struct Http {
     /// GET when missing, or POST with json.
     method: Option<Method>,
-    /// The address, http or https. What templates put into it is percent-encoded, but for one at its very beginning: a base address.
+    /// The address. What templates put into it is percent-encoded, but for one at its beginning.
     #[schemars(length(min = 1, max = 4096))]
     url: String,
     /// Headers; their values may be templates.
     #[serde(default)]
     #[schemars(extend("maxProperties" = 20, "propertyNames" = {"pattern": "^[A-Za-z0-9-]{1,64}$"}), inner(length(max = 4096)))]
     headers: BTreeMap<String, String>,
-    /// What is sent, as JSON. Texts may be templates; one that is a template alone keeps its type.
+    /// What is sent. Texts may be templates; one that is a template alone keeps its type.
     json: Option<AnyValue>,
-    /// The variable of the run that gets the answer, as in run.reply; it has to be JSON then, or nothing. Use setField to put parts of it elsewhere.
+    /// The variable of the run that gets the answer, as in run.reply: JSON, or nothing.
     save_to: Option<Target>,
-    /// How long to wait for the answer, at most 30s; 10s when missing.
+    /// At most 30s; 10s when missing.
     timeout: Option<Duration>,
-    /// Whether it may be asked again when nobody knows whether it was: true when missing for GET, otherwise false.
+    /// Whether to ask again when nobody knows whether it was asked; when missing, for GET.
     repeatable: Option<bool>,
-    /// Where to go on when there is no answer, its status is 400 or more, or it cannot be saved; without it, the run fails.
+    /// Where to go on without an answer, or at status 400 and more; without it, the run fails.
     on_error: Option<StepName>,
 }
 

@@ -177,6 +177,18 @@ mod tests {
     use super::super::arguments::Arguments;
 
     #[test]
+    fn ranges_that_may_be_fetched_from_are_those_of_the_options() {
+        let ranges = |words: &[&str]| {
+            let options = Arguments::try_parse_from([&["chatbotx"], words].concat()).expect("a command line").options;
+            options.open_options_in(std::path::Path::new("data")).allow_fetch_to
+        };
+        assert_eq!(ranges(&["serve"]), []);
+        let two = ["10.1.0.0/16".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        assert_eq!(ranges(&["serve", "--allow-fetch-to", "10.1.0.0/16,fd00::/8"]), two);
+        assert!(Arguments::try_parse_from(["chatbotx", "--allow-fetch-to", "localhost"]).is_err());
+    }
+
+    #[test]
     fn limits_are_those_of_the_options() {
         let settings = |words: &[&str]| {
             let words = [&["chatbotx"], words].concat();

@@ -92,7 +92,7 @@ fn is_in_v6(address: Ipv6Addr, network: Ipv6Addr, length: u8) -> bool {
 }
 
 /// The IPv4 address to which an IPv6 address leads: by being written so (mapped, compatible, translated), or through a translator or a
-/// tunnel (NAT64, 6to4, Teredo). Within the local prefix of translators (64:ff9b:1::/48) it may stand anywhere: that prefix is no public
+/// tunnel (NAT64, 6to4, Teredo). Within the local prefix of translators (`64:ff9b:1::/48`) it may stand anywhere: that prefix is no public
 /// address at all.
 fn inner(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else { return None };

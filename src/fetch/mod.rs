@@ -37,6 +37,8 @@ pub use failure::{Cause, Failure, Refusal};
 pub use resolving::Lookup;
 use resolving::{CheckedLookup, NoAddress, SystemLookup};
 
+/// How the number of what was fetched is called.
+pub const FETCHES: &str = "chatbotx_fetches_total";
 /// How long a connection may take, its name's look-up and its handshake included.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How often an address may redirect.
@@ -111,7 +113,7 @@ impl Fetcher {
             Err(_) => Err(Failure::TimedOut),
         };
         let outcome = fetched.as_ref().map_or_else(|failure| failure.code(), |_| "answered");
-        metrics::counter!("chatbotx_fetches_total", "outcome" => outcome).increment(1);
+        metrics::counter!(FETCHES, "outcome" => outcome).increment(1);
         if let Err(Failure::Unreachable(cause)) = &fetched {
             let cause: &str = cause.into();
             // Neither the address nor its host: both may hold what a customer said.
@@ -233,5 +235,10 @@ fn failure_of(error: &reqwest::Error) -> Failure {
         }
         source = within.source();
     }
-    if error.is_connect() { Failure::Unreachable(Cause::NoConnection) } else { Failure::BrokenOff }
+    // The only time of its own that the client has is that for a connection.
+    if error.is_connect() || error.is_timeout() {
+        Failure::Unreachable(Cause::NoConnection)
+    } else {
+        Failure::BrokenOff
+    }
 }

@@ -6,6 +6,7 @@
 //! lease: it begins only with time left, and is given up when the lease ends. What it still brings then is refused by the log.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ pub(super) struct Requests {
     asking: Arc<Asking>,
     permits: Arc<Semaphore>,
     under_way: watch::Sender<BTreeSet<Key>>,
+    /// Whether any was given up since that was last looked at.
+    given_up: Arc<AtomicBool>,
     /// Dropped with the place that was taken under the lease: what is under way ends then.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -72,7 +75,7 @@ pub(super) struct Requests {
 impl Requests {
     pub(super) fn new(asking: &Arc<Asking>) -> Self {
         let (asking, permits) = (Arc::clone(asking), Arc::new(Semaphore::new(IN_WORKSPACE)));
-        Self { asking, permits, under_way: watch::Sender::default(), tasks: Mutex::default() }
+        Self { asking, permits, under_way: watch::Sender::default(), given_up: Arc::default(), tasks: Mutex::default() }
     }
 
     /// Whether this process makes the request, or is about to.
@@ -95,14 +98,19 @@ impl Requests {
         let (acting, under_way) = (acting.clone(), self.under_way.clone());
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
+        let given_up = Arc::clone(&self.given_up);
         let listed = Listed { under_way, key };
         tasks.spawn(async move {
-            let _listed = listed;
             let is_made = make(&asking, &permits, &acting, announced);
             tokio::select! {
                 biased;
-                () = asking.term.is_over() => tracing::warn!(run.id = %key.0, "a request was given up: the lease has ended"),
-                () = is_made => {}
+                () = asking.term.is_over() => {
+                    tracing::warn!(run.id = %key.0, "a request was given up: the lease has ended");
+                    // In this order: who looks for it must not find that it is still made.
+                    drop(listed);
+                    given_up.store(true, Ordering::Release);
+                }
+                () = is_made => drop(listed),
             }
         });
     }
@@ -199,17 +207,21 @@ impl FlowRuns {
         self.acting.decide(run, "flow_run_request_lost", &decision).await.map(|_| ())
     }
 
-    /// Looks once for requests that were announced by a process that is gone.
+    /// Looks once, and after some were given up, for requests that were announced and that nobody makes; later, while the tables do not follow. A request that is
+    /// not found here has no outcome until its time is over.
     ///
     /// # Errors
-    /// `unavailable` when the tables do not follow, or the log cannot be written.
+    /// `unavailable` when the tables cannot be read or the log cannot be written.
     pub(in crate::reactions) async fn take_over_requests(&mut self) -> Result<(), Problem> {
+        if self.requests.given_up.swap(false, Ordering::Acquire) {
+            self.has_taken_over = false;
+        }
         if self.has_taken_over {
             return Ok(());
         }
         let mut context = self.acting.app.read(self.acting.workspace, None).await?;
         if context.stale {
-            return Err(Problem::new(Code::Unavailable, "the read tables do not follow"));
+            return Ok(());
         }
         let (connection, workspace) = context.rows();
         let asking = flow_runs::asking(connection, workspace).await?;
