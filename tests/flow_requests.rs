@@ -162,6 +162,40 @@ async fn when_a_person_steps_in_meanwhile_the_run_ends_and_its_answer_is_not_use
     assert!(sent(&program, &ana).await.is_empty());
 }
 
+/// A program that ends in order while a server is asked, which answers then or not; what the contact was told after the next start.
+async fn told_after_an_end(is_answered: bool) -> Vec<String> {
+    let (program, server) = (program().await, AskedServer::start().await);
+    let call = json!({"url": server.url("/hold"), "json": {}, "timeout": "30s", "onError": "sorry"});
+    let steps = json!({
+        "call": {"http": call},
+        "well": {"send": {"text": "Well."}, "next": "bye"},
+        "sorry": {"send": {"text": "Sorry: {{ run.error.code }}"}},
+        "bye": {"end": {}},
+    });
+    publish(&program, by_word("Slow", "slow", &steps, &json!({}))).await;
+    let ana = program.visitor("Ana").await;
+    let running = tokio::spawn(std::sync::Arc::clone(&program.reactions).run());
+    says(&ana, "1", "slow").await;
+    server.is_asked(1).await;
+    program.app.stopping().cancel();
+    if is_answered {
+        server.let_go();
+    }
+    // It keeps its checkpoint: what it has announced lies before it.
+    running.await.expect("it ends");
+    let program = program.restart().await;
+    program.settle().await;
+    let ana = program.reopen(&ana).await;
+    assert_eq!(server.asked().len(), 1);
+    sent(&program, &ana).await
+}
+
+#[tokio::test]
+async fn a_program_that_ends_waits_a_little_for_servers_and_the_next_one_knows_of_those_that_did_not_answer() {
+    assert_eq!(told_after_an_end(true).await, ["Well."]);
+    assert_eq!(told_after_an_end(false).await, ["Sorry: unknown"]);
+}
+
 #[tokio::test]
 async fn a_request_is_given_up_with_the_lease_and_nobody_knows_then_what_came_of_it() {
     let (program, server) = (program().await, AskedServer::start().await);
