@@ -178,11 +178,15 @@ async fn told_after_an_end(is_answered: bool) -> Vec<String> {
     says(&ana, "1", "slow").await;
     server.is_asked(1).await;
     program.app.stopping().cancel();
+    let ending = std::time::Instant::now();
     if is_answered {
         server.let_go();
     }
     // It keeps its checkpoint: what it has announced lies before it.
     running.await.expect("it ends");
+    // Half of the lease of these programs.
+    let patience = std::time::Duration::from_millis(300);
+    assert!(is_answered || ending.elapsed() >= patience, "it did not wait: {:?}", ending.elapsed());
     let program = program.restart().await;
     program.settle().await;
     let ana = program.reopen(&ana).await;
