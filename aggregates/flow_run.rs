@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::claim::{Claim, ClaimChange, ClaimKind};
 pub use crate::flow_run_parts::{Cause, Frame, Pause, Reason, RunInput, RunStart, Status, Variables, Waker};
+pub use crate::flow_run_request::{RunAnswer, RunRequest, UNKNOWN};
 use crate::glue::cqrs_glue;
 use crate::ids::{ContactId, FlowId};
 use crate::personal::Personal;
@@ -49,6 +50,10 @@ pub enum Command {
     },
     /// Pause at the step that was entered.
     Pause(Pause),
+    /// Say what is about to be asked of a server elsewhere, and wait for the outcome.
+    Request(RunRequest),
+    /// Take in what came of the request.
+    Answer(RunAnswer),
     /// Take in what the contact wrote.
     Receive(RunInput),
     /// End the pause.
@@ -130,6 +135,22 @@ pub enum Event {
         /// For what, and until when.
         #[serde(flatten)]
         pause: Pause,
+    },
+    /// It is about to ask a server elsewhere, and waits for the outcome.
+    FlowRunRequestStarted {
+        /// With whom.
+        contact: ContactId,
+        /// For what.
+        #[serde(flatten)]
+        request: RunRequest,
+    },
+    /// The outcome of its request is known, or that it never will be.
+    FlowRunRequestEnded {
+        /// With whom.
+        contact: ContactId,
+        /// What came of it.
+        #[serde(flatten)]
+        answer: RunAnswer,
     },
     /// It took in what the contact wrote.
     FlowRunInputReceived {
@@ -247,6 +268,10 @@ pub struct FlowRun {
     pub inputs: Vec<RunInput>,
     /// The last thing that the contact wrote to it.
     pub last_input: Option<Personal<String>>,
+    /// What it has asked of a server elsewhere, while it waits for that.
+    pub request: Option<RunRequest>,
+    /// What came of it, until it is used.
+    pub answer: Option<RunAnswer>,
 }
 
 /// The claim that a contact is in one run of a flow at a time.
@@ -267,15 +292,16 @@ impl FlowRun {
     pub fn due_at(&self) -> Option<i64> {
         let pause = self.pause.as_ref()?;
         match self.inputs.last() {
-            Some(last) => Some(last.settles_at.unwrap_or(i64::MIN)),
-            None => pause.until,
+            // What is written while a server is asked is for a later step.
+            Some(last) if pause.reason != Reason::Http => Some(last.settles_at.unwrap_or(i64::MIN)),
+            _ => pause.until,
         }
     }
 }
 
 impl Root for FlowRun {
     const STREAM: StreamType = StreamType::FlowRun;
-    const SNAPSHOT_VERSION: u32 = 1;
+    const SNAPSHOT_VERSION: u32 = 2;
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Error> {
         self.decided(command)
@@ -301,6 +327,8 @@ impl Root for FlowRun {
             Event::FlowRunStepEntered { contact, .. }
             | Event::FlowRunVariablesSet { contact, .. }
             | Event::FlowRunWaiting { contact, .. }
+            | Event::FlowRunRequestStarted { contact, .. }
+            | Event::FlowRunRequestEnded { contact, .. }
             | Event::FlowRunInputReceived { contact, .. }
             | Event::FlowRunResumed { contact, .. }
             | Event::FlowRunCalled { contact, .. }

@@ -42,6 +42,10 @@ impl FlowRun {
             }
             Command::SetVariables { variables } => self.variables_set(contact, variables),
             Command::Receive(input) => self.received(contact, input),
+            Command::Request(request) if inside => {
+                vec![Event::FlowRunRequestStarted { contact, request: request.clone() }]
+            }
+            Command::Answer(answer) => self.answered(contact, answer),
             Command::Resume { by, now, position, next } => self.resumed(contact, *by, *now, *position, next.as_ref()),
             Command::Fail { code, reason } => vec![self.failed(start, code, reason)],
             Command::Pause(pause) if inside => vec![Event::FlowRunWaiting { contact, pause: pause.clone() }],
@@ -95,6 +99,9 @@ impl FlowRun {
         let Some(pause) = self.pause.as_ref().filter(|_| self.status == Status::Waiting) else { return Vec::new() };
         let is_due = self.due_at().is_some_and(|due| due <= now);
         let position = match by {
+            Waker::Answer if self.answer.is_some() => None,
+            // Nothing but the outcome of a request ends the wait for it.
+            _ if pause.reason == Reason::Http => return Vec::new(),
             Waker::Timer if is_due && self.inputs.is_empty() => None,
             Waker::Input if is_due && !self.inputs.is_empty() => Some(self.handled),
             Waker::Event if position > self.handled && matches!(pause.reason, Reason::Event { .. }) => Some(position),
@@ -135,6 +142,8 @@ impl FlowRun {
                 self.handled = self.handled.max(pause.after);
                 self.pause = Some(pause.clone());
             }
+            Event::FlowRunRequestStarted { request, .. } => self.ask(request),
+            Event::FlowRunRequestEnded { answer, .. } => self.answer = Some(answer.clone()),
             Event::FlowRunInputReceived { input, .. } => {
                 self.handled = self.handled.max(input.position);
                 self.hops = 0;
@@ -188,6 +197,7 @@ impl FlowRun {
         if by == Waker::Input {
             self.inputs.clear();
         }
+        (self.request, self.answer) = (None, None);
         let pause = self.pause.take();
         match (next, pause) {
             (Some(next), _) => self.stand_at(next, false),
@@ -211,7 +221,7 @@ impl FlowRun {
 
     fn end(&mut self, status: Status) {
         self.status = status;
-        self.pause = None;
+        (self.pause, self.request, self.answer) = (None, None, None);
         self.inputs.clear();
     }
 }

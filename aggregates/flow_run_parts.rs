@@ -143,6 +143,8 @@ pub enum Reason {
         /// Its public name, as documents write it, such as `tagApplied`.
         event: String,
     },
+    /// For what a server elsewhere answers.
+    Http,
 }
 
 impl Reason {
@@ -154,6 +156,7 @@ impl Reason {
             Self::Input => "input",
             Self::Button => "button",
             Self::Event { .. } => "event",
+            Self::Http => "http",
         }
     }
 
@@ -161,6 +164,12 @@ impl Reason {
     #[must_use]
     pub const fn takes_messages(&self) -> bool {
         matches!(self, Self::Input | Self::Button)
+    }
+
+    /// Whether what the contact writes is kept by the run. While a server is asked it is for a later step.
+    #[must_use]
+    pub const fn keeps_messages(&self) -> bool {
+        self.takes_messages() || matches!(self, Self::Http)
     }
 }
 
@@ -218,4 +227,6 @@ pub enum Waker {
     Input,
     /// The event that it waited for.
     Event,
+    /// What a server elsewhere has answered, or that it will not.
+    Answer,
 }

@@ -295,3 +295,62 @@ fn every_event_is_about_the_contact() {
         assert_eq!(FlowRun::subject(&event, Uuid::nil()), Some(CONTACT));
     }
 }
+
+fn request(attempt: u32) -> RunRequest {
+    RunRequest {
+        step: "a".to_owned(),
+        number: 1,
+        attempt,
+        method: "POST".to_owned(),
+        url: "https://example.com".to_owned().into(),
+        until: 50,
+    }
+}
+
+fn answer(attempt: u32) -> RunAnswer {
+    let body = Some(Personal::Known(json!("yes")));
+    RunAnswer { number: 1, attempt, status: Some(200), error: None, reason: None, body }
+}
+
+/// Begun, in step `a`, and asking there.
+fn asking() -> Vec<Event> {
+    let request = request(1);
+    vec![started(), entered(FLOW, "a", None), Event::FlowRunRequestStarted { contact: CONTACT, request }]
+}
+
+#[test]
+fn a_request_is_announced_once_and_its_outcome_is_taken_in_once() {
+    let begun = vec![started(), entered(FLOW, "a", None)];
+    causes::<FlowRun>(begun, Command::Request(request(1)), asking().split_off(2));
+    causes::<FlowRun>(vec![started()], Command::Request(request(1)), vec![]);
+    let ended = Event::FlowRunRequestEnded { contact: CONTACT, answer: answer(1) };
+    causes::<FlowRun>(asking(), Command::Answer(answer(1)), vec![ended.clone()]);
+    // Of another attempt, or of one that has an outcome already.
+    causes::<FlowRun>(asking(), Command::Answer(answer(2)), vec![]);
+    let unknown = RunAnswer { status: None, error: Some(UNKNOWN.to_owned()), body: None, ..answer(1) };
+    causes::<FlowRun>([asking(), vec![ended.clone()]].concat(), Command::Answer(unknown), vec![]);
+    let cancelled = [asking(), vec![cancelled("z", false)]].concat();
+    causes::<FlowRun>(cancelled, Command::Answer(answer(1)), vec![]);
+    // It goes on by the outcome, and asks again under another attempt.
+    let answered = [asking(), vec![ended]].concat();
+    causes::<FlowRun>(answered.clone(), resume(Waker::Answer, 20, 0), vec![resumed(Waker::Answer, None)]);
+    let again = Event::FlowRunResumed { contact: CONTACT, by: Waker::Answer, position: None, next: None };
+    let again = [answered, vec![again]].concat();
+    let announced = Event::FlowRunRequestStarted { contact: CONTACT, request: request(2) };
+    causes::<FlowRun>(again, Command::Request(request(2)), vec![announced]);
+}
+
+#[test]
+fn nothing_but_the_outcome_ends_the_wait_for_a_server_and_what_is_written_is_kept_for_later() {
+    let heard = [asking(), vec![received(input(12, None))]].concat();
+    for by in [Waker::Timer, Waker::Input, Waker::Event, Waker::Answer] {
+        causes::<FlowRun>(asking(), resume(by, 99, 20), vec![]);
+        causes::<FlowRun>(heard.clone(), resume(by, 99, 20), vec![]);
+    }
+    causes::<FlowRun>(asking(), Command::Receive(input(12, None)), vec![received(input(12, None))]);
+    let ended = Event::FlowRunRequestEnded { contact: CONTACT, answer: answer(1) };
+    let next = vec![ended, resumed(Waker::Answer, None), entered(FLOW, "b", None), waiting(Reason::Input, None)];
+    let by_input = Event::FlowRunResumed { contact: CONTACT, by: Waker::Input, position: Some(12), next: None };
+    let resume = Command::Resume { by: Waker::Input, now: 0, position: 0, next: None };
+    causes::<FlowRun>([heard, next].concat(), resume, vec![by_input]);
+}

@@ -21,6 +21,7 @@ pub mod flow_document;
 pub mod flow_run;
 mod flow_run_decisions;
 pub mod flow_run_parts;
+pub mod flow_run_request;
 pub mod folding;
 mod glue;
 pub mod ids;

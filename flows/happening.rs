@@ -115,11 +115,13 @@ mod tests {
     use super::*;
 
     /// What happens within a run: nothing starts or wakes by it.
-    const WITHIN_RUNS: [&str; 8] = [
+    const WITHIN_RUNS: [&str; 10] = [
         "FlowRunQueued",
         "FlowRunStepEntered",
         "FlowRunVariablesSet",
         "FlowRunWaiting",
+        "FlowRunRequestStarted",
+        "FlowRunRequestEnded",
         "FlowRunInputReceived",
         "FlowRunResumed",
         "FlowRunCalled",

@@ -62,6 +62,7 @@ fn the_schema_is_one_and_names_every_kind_of_step() {
         "addTags",
         "removeTags",
         "setField",
+        "http",
         "note",
         "goto",
         "startFlow",

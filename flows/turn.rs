@@ -106,6 +106,77 @@ pub enum Effect {
     CloseConversation,
 }
 
+/// How a server is asked; the methods of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
+pub enum Method {
+    /// Look.
+    Get,
+    /// Let it do something.
+    Post,
+    /// Put something in its place.
+    Put,
+    /// Change a part of it.
+    Patch,
+    /// Remove it.
+    Delete,
+}
+
+/// Their names are known: a plain list in the schema.
+impl schemars::JsonSchema for Method {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "method".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"enum": ["GET", "POST", "PUT", "PATCH", "DELETE"]})
+    }
+}
+
+/// What a step wants to ask of a server elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// How.
+    pub method: Method,
+    /// The address, filled in. Nobody has looked whether it may be asked.
+    pub url: String,
+    /// Headers, filled in.
+    pub headers: Vec<(String, String)>,
+    /// What to send.
+    pub json: Option<Value>,
+    /// How long all of it may take, in microseconds.
+    pub time_us: i64,
+    /// Whether the answer is wanted, as JSON.
+    pub keeps_answer: bool,
+    /// Which time this is, from 1.
+    pub attempt: u32,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The status, if there was one.
+    pub status: Option<u16>,
+    /// Why there is no answer that can be used.
+    pub error: Option<AnswerError>,
+    /// What was answered; null when it was not wanted.
+    pub body: Value,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerError {
+    /// For programs; [`aggregates::flow_run::UNKNOWN`] when nobody knows whether the request was made.
+    pub code: String,
+    /// For people, without personal data.
+    pub message: String,
+}
+
 /// What a run waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WaitingFor {
@@ -120,6 +191,8 @@ pub enum WaitingFor {
         /// The event's public name, as `start` and `wait` write it, such as `tagApplied`.
         event: String,
     },
+    /// For what comes of the step's request. A step asks with [`Next::Request`], not with a pause.
+    Answer,
 }
 
 /// A pause at a step.
@@ -147,6 +220,8 @@ pub enum Next {
         /// The step to return to.
         return_to: Option<String>,
     },
+    /// With a request to a server elsewhere, and a pause at this step until its outcome is recorded.
+    Request(Request),
     /// With a pause at this step.
     Wait(Waiting),
     /// With the end of the run, also of the flows that called this one.
@@ -178,6 +253,8 @@ pub enum Resumption {
     Timer,
     /// The contact wrote or pressed a button.
     Input(Input),
+    /// This came of its request.
+    Answer(Answer),
     /// What it waited for has happened; the host has checked the event's name, the step checks its filter on the scene's facts, which
     /// are those that the event shows ([`crate::happening::seen_by`]).
     Event,

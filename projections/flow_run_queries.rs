@@ -156,7 +156,16 @@ pub async fn any_under_way(connection: &mut Connection, workspace: WorkspaceId) 
     Ok(sql.value::<i64>(connection).await?.is_some())
 }
 
-/// The runs that wait for what is written in a conversation, the one that asked last first.
+/// The runs of a workspace that wait for what a server elsewhere answers.
+///
+/// # Errors
+/// When the database fails.
+pub async fn asking(connection: &mut Connection, workspace: WorkspaceId) -> Result<Vec<FlowRun>, Error> {
+    let sql = select().bind(&workspace).push(" and v.ended_at is null and v.waits_for = 'http'");
+    sql.rows(connection).await
+}
+
+/// The runs that take in what is written in a conversation, the one that began to wait last first.
 ///
 /// # Errors
 /// When the database fails.
@@ -166,7 +175,8 @@ pub async fn waiting_in(
     conversation: ConversationId,
 ) -> Result<Vec<FlowRun>, Error> {
     let sql = select().bind(&workspace).push(" and v.conversation = ").bind(&conversation);
-    let sql = sql.push(" and v.status = 'waiting' and v.waits_for in ('input', 'button') order by v.waits_since desc");
+    let sql = sql
+        .push(" and v.status = 'waiting' and v.waits_for in ('input', 'button', 'http') order by v.waits_since desc");
     sql.rows(connection).await
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aggregates::flow_run::{self, Cause, Pause, Reason, RunInput, RunStart, Status, Waker};
+use aggregates::flow_run::{self, Cause, Pause, Reason, RunInput, RunRequest, RunStart, Status, Waker};
 use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId, RunId, WorkspaceId};
 use aggregates::{Event, Recorded};
 
@@ -13,8 +13,8 @@ use crate::rows::Rows;
 use crate::table::{Poison, Projection, table};
 
 pub use crate::flow_run_queries::{
-    Due, Filter, active_of_contact, any_under_way, awaited, count, due, get, handled_in, last_by_flow, last_of, list,
-    next_due, queued_of, waiting_in,
+    Due, Filter, active_of_contact, any_under_way, asking, awaited, count, due, get, handled_in, last_by_flow, last_of,
+    list, next_due, queued_of, waiting_in,
 };
 
 table! {
@@ -46,7 +46,7 @@ table! {
         current_flow: FlowId,
         /// The step at which it stands, or stood last.
         step: Option<String>,
-        /// What it waits for: `time`, `input`, `button` or `event`.
+        /// What it waits for: `time`, `input`, `button`, `event` or `http`.
         waits_for: Option<String>,
         /// The event that it waits for.
         waits_event: Option<String>,
@@ -153,10 +153,11 @@ impl FlowRun {
     fn change(&mut self, event: &Recorded, what: &flow_run::Event) {
         use flow_run::Event::{
             FlowRunCalled, FlowRunCancelled, FlowRunCompleted, FlowRunFailed, FlowRunInputReceived, FlowRunQueued,
-            FlowRunResumed, FlowRunReturned, FlowRunStarted, FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
+            FlowRunRequestEnded, FlowRunRequestStarted, FlowRunResumed, FlowRunReturned, FlowRunStarted,
+            FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
         };
         match what {
-            FlowRunQueued(_) | FlowRunVariablesSet { .. } => {}
+            FlowRunQueued(_) | FlowRunVariablesSet { .. } | FlowRunRequestEnded { .. } => {}
             FlowRunStarted(_) => {
                 self.status = Status::Running;
                 self.started_at = Some(event.recorded_at);
@@ -167,6 +168,7 @@ impl FlowRun {
                 self.step = Some(next.as_ref().unwrap_or(step).clone());
             }
             FlowRunWaiting { pause, .. } => self.wait(event, pause),
+            FlowRunRequestStarted { request, .. } => self.ask(event, request),
             FlowRunInputReceived { input, .. } => self.take_in(event, input),
             FlowRunResumed { by, next, .. } => {
                 self.status = Status::Running;
@@ -207,13 +209,24 @@ impl FlowRun {
         self.due_at = if self.pending > 0 { Some(event.recorded_at) } else { pause.until };
     }
 
+    fn ask(&mut self, event: &Recorded, request: &RunRequest) {
+        self.status = Status::Waiting;
+        self.step = Some(request.step.clone());
+        self.waits_for = Some(Reason::Http.name().to_owned());
+        self.waits_since = Some(event.position);
+        self.attempt = u64::from(request.attempt);
+        (self.until, self.due_at) = (Some(request.until), Some(request.until));
+    }
+
     fn take_in(&mut self, event: &Recorded, input: &RunInput) {
         self.inputs += 1;
         self.hops = 0;
         self.input_position = Some(input.position);
         if !input.aside {
             self.pending += 1;
-            if self.status == Status::Waiting {
+            // What is written while a server is asked is for a later step.
+            let asks = self.waits_for.as_deref() == Some(Reason::Http.name());
+            if self.status == Status::Waiting && !asks {
                 self.due_at = Some(input.settles_at.unwrap_or(event.recorded_at));
             }
         }

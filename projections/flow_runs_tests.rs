@@ -1,7 +1,7 @@
 //! Runs folded and found.
 
 use aggregates::Personal;
-use aggregates::flow_run::{Event as RunEvent, Variables};
+use aggregates::flow_run::{Event as RunEvent, RunRequest, Variables};
 use aggregates::ids::MessageId;
 use uuid::Uuid;
 
@@ -98,6 +98,33 @@ fn a_run_shows_what_it_waits_for_and_when_it_goes_on() {
     let row = runs.row(1);
     assert_eq!((row.status, row.due_at, row.pending), (Status::Running, None, 0));
     assert_eq!((row.waits_for, row.step.as_deref()), (None, Some("bye")));
+}
+
+#[test]
+fn a_run_that_asks_a_server_is_not_woken_by_what_is_written_meanwhile() {
+    let mut runs = runs();
+    runs.started(1);
+    let contact = runs.contact;
+    let request = RunRequest {
+        step: "call".to_owned(),
+        number: 1,
+        attempt: 2,
+        method: "GET".to_owned(),
+        url: Personal::Known("https://example.com".to_owned()),
+        until: 5_000,
+    };
+    runs.record(1, RunEvent::FlowRunRequestStarted { contact, request });
+    runs.hears(1, 9, None);
+    let row = runs.row(1);
+    assert_eq!((row.waits_for.as_deref(), row.step.as_deref(), row.attempt), (Some("http"), Some("call"), 2));
+    assert_eq!((row.status, row.due_at, row.pending), (Status::Waiting, Some(5_000), 1));
+    runs.record(1, RunEvent::FlowRunResumed { contact, by: Waker::Answer, position: None, next: None });
+    let row = runs.row(1);
+    assert_eq!(
+        (row.status, row.due_at, row.pending),
+        (Status::Running, None, 1),
+        "the next question is answered by it"
+    );
 }
 
 #[test]

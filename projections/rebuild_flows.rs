@@ -2,7 +2,7 @@
 
 use aggregates::flow::Event as FlowEvent;
 use aggregates::flow_document::FlowDocument;
-use aggregates::flow_run::{Cause, Event as RunEvent, Pause, Reason, RunInput, RunStart, Variables, Waker};
+use aggregates::flow_run::{Cause, Event as RunEvent, Pause, Reason, RunInput, RunRequest, RunStart, Variables, Waker};
 use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId, MessageId, RunId, WorkspaceId};
 use aggregates::{Personal, flow};
 use serde_json::json;
@@ -92,12 +92,18 @@ fn event(flow: FlowId, contact: ContactId, which: u8, how: u8) -> RunEvent {
     let step = "a".to_owned();
     let text = Personal::Known("x".to_owned());
     let message = MessageId(Uuid::from_u128(1));
-    match how % 9 {
+    match how % 10 {
         1 => RunEvent::FlowRunStepEntered { contact, flow, step, kind: "note".to_owned(), chance: None, next: None },
         2 => {
             let reason = if which.is_multiple_of(2) { Reason::Input } else { Reason::Time };
             let pause = Pause { step, reason, until: Some(i64::from(which)), attempt: 0, after: 0 };
             RunEvent::FlowRunWaiting { contact, pause }
+        }
+        9 => {
+            let until = i64::from(which);
+            let (method, url) = ("GET".to_owned(), text);
+            let request = RunRequest { step, number: 1, attempt: 1, method, url, until };
+            RunEvent::FlowRunRequestStarted { contact, request }
         }
         3 => {
             let aside = which.is_multiple_of(3);

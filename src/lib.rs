@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`event_log`]: the log, and what is as durable as the log.
+//! - [`fetch`]: the one way to addresses that somebody else chose.
 //! - [`app`]: the one way to act and to read.
 //! - [`operations`]: what can be done, one definition for every door.
 //! - [`reactions`]: what follows from events by itself, such as runs of flows.
@@ -15,6 +16,7 @@ pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod event_log;
+pub mod fetch;
 pub mod http;
 pub mod local;
 pub mod mcp;

@@ -176,6 +176,7 @@ fn any_document(random: &mut SmallRng, here: &Known, there: &Known) -> Value {
         json!({"callFlow": {"flow": here.flow, "variables": {"plan": 1}}}),
         json!({"startFlow": there.flow}),
         json!({"split": {"branches": [{"weight": 1, "then": "a"}, {"weight": 2, "then": "a"}]}}),
+        json!({"http": {"url": "https://example.com/{{ contact.id }}", "json": {}, "saveTo": "run.plan", "onError": "a"}}),
         json!({"handoff": {}}),
         json!({"goto": "a"}),
     ];

@@ -9,6 +9,7 @@ use chatbotx::clock::ManualClock;
 use chatbotx::operations::{CallOptions, registry};
 use chatbotx::problem::Problem;
 use chatbotx::reactions::Reactions;
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use crate::database;
@@ -22,6 +23,8 @@ pub struct Program {
     pub clock: Arc<ManualClock>,
     pub app: Arc<App>,
     pub caller: Caller,
+    /// Ranges beside the public internet that flows may fetch from.
+    allow_fetch_to: Vec<IpNet>,
     /// They react only when [`Self::settle`] lets them.
     pub reactions: Arc<Reactions>,
 }
@@ -30,6 +33,14 @@ impl Program {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let options = database::options(folder.path()).await;
+        Self::start_with(folder, options).await
+    }
+
+    /// The same with ranges that flows may fetch from.
+    pub async fn start_allowing(ranges: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let allow_fetch_to = ranges.iter().map(|range| range.parse().expect("a range")).collect();
+        let options = OpenOptions { allow_fetch_to, ..database::options(folder.path()).await };
         Self::start_with(folder, options).await
     }
 
@@ -45,13 +56,16 @@ impl Program {
         let app = App::open_with_clock(&options, Arc::<ManualClock>::clone(&clock)).await.expect("opened");
         let workspace = app.create_workspace("Bakery").await.expect("a workspace");
         let reactions = reacting(&app);
-        Self { folder, clock, app, caller: Caller::local(workspace), reactions }
+        let (caller, allow_fetch_to) = (Caller::local(workspace), options.allow_fetch_to);
+        Self { folder, clock, app, caller, allow_fetch_to, reactions }
     }
 
     /// As if the process had been killed and started again.
     pub async fn restart(mut self) -> Self {
+        // What it was doing beside ends with it.
+        self.reactions = reacting(&self.app);
         self.app.close().await;
-        self.app = open(&self.folder, &self.clock).await;
+        self.app = open(&self.folder, &self.clock, self.allow_fetch_to.clone()).await;
         self.reactions = reacting(&self.app);
         self
     }
@@ -129,8 +143,8 @@ impl Drop for Program {
     }
 }
 
-async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<App> {
-    let options = database::options(folder.path()).await;
+async fn open(folder: &tempfile::TempDir, clock: &Arc<ManualClock>, allow_fetch_to: Vec<IpNet>) -> Arc<App> {
+    let options = OpenOptions { allow_fetch_to, ..database::options(folder.path()).await };
     let clock = Arc::<ManualClock>::clone(clock);
     App::open_with_clock(&options, clock).await.expect("opened")
 }

@@ -1,6 +1,7 @@
 //! Stories told through the public doors.
 #![expect(clippy::expect_used, reason = "a story stops where the ground it stands on is missing")]
 
+mod asked_server;
 mod bad_input;
 mod consent;
 mod contacts;
@@ -12,6 +13,8 @@ mod durability;
 mod filters;
 mod fixture;
 mod flow_kills;
+mod flow_request_kills;
+mod flow_requests;
 mod flow_runs;
 mod flow_starts;
 mod flow_trials;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::arbitrary::{MARK, id, personal, text};
 use crate::event::Event;
 use crate::flow_document::FlowDocument;
-use crate::flow_run::{Cause, Pause, Reason, RunInput, RunStart, Variables, Waker};
+use crate::flow_run::{Cause, Pause, Reason, RunAnswer, RunInput, RunRequest, RunStart, Variables, Waker};
 use crate::personal::Personal;
 use crate::{flow, flow_run};
 
@@ -55,6 +55,7 @@ fn pause() -> impl Strategy<Value = Pause> {
         Just(Reason::Input),
         Just(Reason::Button),
         text().prop_map(|event| Reason::Event { event }),
+        Just(Reason::Http),
     ];
     (step(), reason, option::of(0..9_i64), 0..3_u32, 0..4_u64).prop_map(|(step, reason, until, attempt, after)| Pause {
         step,
@@ -78,35 +79,53 @@ fn input() -> impl Strategy<Value = RunInput> {
     )
 }
 
+fn request() -> impl Strategy<Value = RunRequest> {
+    (step(), 0..6_u32, 1..3_u32, text(), personal(), 0..9_i64).prop_map(
+        |(step, number, attempt, method, url, until)| RunRequest { step, number, attempt, method, url, until },
+    )
+}
+
+fn answer() -> impl Strategy<Value = RunAnswer> {
+    let body = any::<String>().prop_map(|text| Personal::Known(json!({ "said": format!("{MARK}{text}") })));
+    (0..6_u32, 1..3_u32, option::of(any::<u16>()), option::of(text()), option::of(text()), option::of(body)).prop_map(
+        |(number, attempt, status, error, reason, body)| RunAnswer { number, attempt, status, error, reason, body },
+    )
+}
+
 fn waker() -> impl Strategy<Value = Waker> {
-    prop::sample::select(vec![Waker::Timer, Waker::Input, Waker::Event])
+    prop::sample::select(vec![Waker::Timer, Waker::Input, Waker::Event, Waker::Answer])
+}
+
+/// An event of a flow under its name.
+fn of_a_flow(name: &str) -> Option<BoxedStrategy<flow::Event>> {
+    Some(match name {
+        "FlowCreated" => document().prop_map(|document| flow::Event::FlowCreated { document }).boxed(),
+        "FlowDraftUpdated" => (document(), option::of(text()), option::of(any::<u32>()))
+            .prop_map(|(document, released_name, restored_from)| flow::Event::FlowDraftUpdated {
+                document,
+                released_name,
+                restored_from,
+            })
+            .boxed(),
+        "FlowPublished" => (any::<u32>(), document())
+            .prop_map(|(version, document)| flow::Event::FlowPublished { version, document })
+            .boxed(),
+        "FlowDeleted" => text().prop_map(|released_name| flow::Event::FlowDeleted { released_name }).boxed(),
+        _ => return None,
+    })
 }
 
 /// An event of a flow or a run under its name.
 pub fn flow_event_named(name: &str) -> BoxedStrategy<Event> {
     use flow_run::Event::{
         FlowRunCalled, FlowRunCancelled, FlowRunCompleted, FlowRunFailed, FlowRunInputReceived, FlowRunQueued,
-        FlowRunResumed, FlowRunReturned, FlowRunStarted, FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
+        FlowRunRequestEnded, FlowRunRequestStarted, FlowRunResumed, FlowRunReturned, FlowRunStarted,
+        FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
     };
+    if let Some(event) = of_a_flow(name) {
+        return event.prop_map(Into::into).boxed();
+    }
     let event = match name {
-        "FlowCreated" => {
-            return document().prop_map(|document| flow::Event::FlowCreated { document }.into()).boxed();
-        }
-        "FlowDraftUpdated" => {
-            return (document(), option::of(text()), option::of(any::<u32>()))
-                .prop_map(|(document, released_name, restored_from)| {
-                    flow::Event::FlowDraftUpdated { document, released_name, restored_from }.into()
-                })
-                .boxed();
-        }
-        "FlowPublished" => {
-            return (any::<u32>(), document())
-                .prop_map(|(version, document)| flow::Event::FlowPublished { version, document }.into())
-                .boxed();
-        }
-        "FlowDeleted" => {
-            return text().prop_map(|released_name| flow::Event::FlowDeleted { released_name }.into()).boxed();
-        }
         "FlowRunQueued" => start().prop_map(FlowRunQueued).boxed(),
         "FlowRunStarted" => start().prop_map(FlowRunStarted).boxed(),
         "FlowRunStepEntered" => (id(), id(), step(), text(), option::of(any::<u64>()), option::of(step()))
@@ -123,6 +142,12 @@ pub fn flow_event_named(name: &str) -> BoxedStrategy<Event> {
             .prop_map(|(contact, variables)| FlowRunVariablesSet { contact, variables: Personal::Known(variables) })
             .boxed(),
         "FlowRunWaiting" => (id(), pause()).prop_map(|(contact, pause)| FlowRunWaiting { contact, pause }).boxed(),
+        "FlowRunRequestStarted" => {
+            (id(), request()).prop_map(|(contact, request)| FlowRunRequestStarted { contact, request }).boxed()
+        }
+        "FlowRunRequestEnded" => {
+            (id(), answer()).prop_map(|(contact, answer)| FlowRunRequestEnded { contact, answer }).boxed()
+        }
         "FlowRunInputReceived" => {
             (id(), input()).prop_map(|(contact, input)| FlowRunInputReceived { contact, input }).boxed()
         }
@@ -169,7 +194,8 @@ pub fn flow_command() -> impl Strategy<Value = flow::Command> {
 /// Any command to a run.
 pub fn run_command() -> impl Strategy<Value = flow_run::Command> {
     use flow_run::Command::{
-        Begin, Call, Cancel, End, Enter, Fail, Finish, Pause, Queue, Receive, Resume, SetVariables, Start,
+        Answer, Begin, Call, Cancel, End, Enter, Fail, Finish, Pause, Queue, Receive, Request, Resume, SetVariables,
+        Start,
     };
     prop_oneof![
         2 => start().prop_map(Start),
@@ -180,6 +206,8 @@ pub fn run_command() -> impl Strategy<Value = flow_run::Command> {
         2 => variables().prop_map(|variables| SetVariables { variables }),
         4 => pause().prop_map(Pause),
         4 => input().prop_map(Receive),
+        4 => request().prop_map(Request),
+        4 => answer().prop_map(Answer),
         4 => (waker(), 0..9_i64, 0..9_u64, option::of(step()))
             .prop_map(|(by, now, position, next)| Resume { by, now, position, next }),
         3 => (id(), step(), option::of(step()))

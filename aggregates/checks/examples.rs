@@ -12,7 +12,7 @@ use crate::conversation::{InboundMessage, Owner, PressedButton};
 use crate::event::Event;
 use crate::field_value::{FieldType, FieldValue};
 use crate::flow_document::FlowDocument;
-use crate::flow_run::{Cause, Pause, Reason, RunInput, RunStart, Waker};
+use crate::flow_run::{Cause, Pause, Reason, RunAnswer, RunInput, RunRequest, RunStart, Waker};
 use crate::ids::{AccountId, ContactId, ConversationId, FieldId, FlowId, MessageId, NoteId, TagId};
 use crate::message::{Button, OutboundMessage};
 use crate::personal::Personal;
@@ -223,10 +223,28 @@ fn run_start() -> RunStart {
     }
 }
 
+fn run_request() -> RunRequest {
+    RunRequest {
+        step: "call".to_owned(),
+        number: 3,
+        attempt: 1,
+        method: "POST".to_owned(),
+        url: personal("https://example.com/hook?of=ana"),
+        until: 1_795_000_000_000_000,
+    }
+}
+
+fn run_answer() -> RunAnswer {
+    let body = Some(Personal::Known(json!({"plan": "gold"})));
+    let (error, reason) = (Some("not_json".to_owned()), Some("what was answered is not JSON".to_owned()));
+    RunAnswer { number: 3, attempt: 1, status: Some(200), error, reason, body }
+}
+
 fn runs() -> Vec<Event> {
     use flow_run::Event::{
         FlowRunCalled, FlowRunCancelled, FlowRunCompleted, FlowRunFailed, FlowRunInputReceived, FlowRunQueued,
-        FlowRunResumed, FlowRunReturned, FlowRunStarted, FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
+        FlowRunRequestEnded, FlowRunRequestStarted, FlowRunResumed, FlowRunReturned, FlowRunStarted,
+        FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
     };
     let (contact, flow, step): (ContactId, FlowId, String) = (id(5), id(9), "ask".to_owned());
     let next = Some("bye".to_owned());
@@ -255,6 +273,8 @@ fn runs() -> Vec<Event> {
         FlowRunStepEntered { contact, flow, step: step.clone(), kind, chance: Some(7), next: next.clone() },
         FlowRunVariablesSet { contact, variables },
         FlowRunWaiting { contact, pause },
+        FlowRunRequestStarted { contact, request: run_request() },
+        FlowRunRequestEnded { contact, answer: run_answer() },
         FlowRunInputReceived { contact, input },
         FlowRunResumed { contact, by: Waker::Input, position: Some(42), next: next.clone() },
         FlowRunCalled { contact, flow: id(10), version: 1, step: "first".to_owned(), return_to: next },

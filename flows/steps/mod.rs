@@ -21,6 +21,7 @@ mod end;
 mod given;
 mod goto;
 mod handoff;
+mod http;
 mod note;
 mod question;
 mod remove_tags;
@@ -32,7 +33,7 @@ mod start_flow;
 mod switch;
 mod wait;
 
-pub(crate) use scene::{empty_text, filled, filled_value, filled_variables, holds, not_waiting, to_send};
+pub(crate) use scene::{empty_text, filled, filled_url, filled_value, filled_variables, holds, not_waiting, to_send};
 
 /// The kinds, in the order in which they are shown.
 pub(crate) const KINDS: &[Kind] = &[
@@ -45,6 +46,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind::<add_tags::AddTags>("addTags"),
     kind::<remove_tags::RemoveTags>("removeTags"),
     kind::<set_field::SetField>("setField"),
+    kind::<http::Http>("http"),
     kind::<note::Note>("note"),
     kind::<goto::Goto>("goto"),
     kind::<start_flow::StartFlow>("startFlow"),

@@ -91,7 +91,7 @@ impl Act for Question {
         let turn = |effects: Vec<Effect>, next: Next| Ok(Turn { effects, next });
         let input = match by {
             Resumption::Timer => return turn(Vec::new(), here.go_to(self.on_timeout.as_ref())),
-            Resumption::Event => return Err(not_waiting(here)),
+            Resumption::Event | Resumption::Answer(_) => return Err(not_waiting(here)),
             Resumption::Input(input) => input,
         };
         if let Some(value) = self.answer(here, input) {

@@ -16,6 +16,15 @@ pub(crate) fn filled(text: &str, scene: &Scene<'_>) -> Result<String, Next> {
         .map_err(|error| Next::Fail { code: "template_failed", reason: error.to_string() })
 }
 
+/// Fills an address in: what templates put into it is one part of it.
+///
+/// # Errors
+/// As [`filled`].
+pub(crate) fn filled_url(text: &str, scene: &Scene<'_>) -> Result<String, Next> {
+    crate::template::render_url(text, scene.words)
+        .map_err(|error| Next::Fail { code: "template_failed", reason: error.to_string() })
+}
+
 /// Fills a text to the contact in, cut to what the channel takes; nothing when nothing of it shows.
 ///
 /// # Errors

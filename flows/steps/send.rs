@@ -90,7 +90,7 @@ impl Act for Send {
                 Some(button) => here.go_to(button.then.as_ref()),
                 None => Next::Wait(waiting.clone()),
             },
-            Resumption::Event => return Err(not_waiting(here)),
+            Resumption::Event | Resumption::Answer(_) => return Err(not_waiting(here)),
         };
         Ok(Turn { effects: Vec::new(), next })
     }

@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 
 use minijinja::machinery::ast::Stmt;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 pub use error::TemplateError;
@@ -28,7 +29,15 @@ pub const MAX_OUTPUT_BYTES: usize = 65_536;
 /// What one template may do; a step of the engine costs one, and so do 64 bytes that it makes.
 const FUEL: u64 = 20_000;
 
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+/// What stays as it is in a part of an address: what RFC 3986 reserves for nothing.
+const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(str::to_owned));
+static URL_ENVIRONMENT: LazyLock<Environment<'static>> =
+    LazyLock::new(|| environment(|text| utf8_percent_encode(text, IN_URL).to_string()));
+
+/// The engine; what expressions make is written as `written` makes it.
+fn environment(written: fn(&str) -> String) -> Environment<'static> {
     let mut environment = Environment::new();
     let globals: Vec<String> = environment.globals().map(|(name, _)| name.to_owned()).collect();
     for name in globals {
@@ -38,12 +47,12 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_formatter(|out, _, value| {
+    environment.set_formatter(move |out, _, value| {
         let text = values::to_text(value, &mut MAX_OUTPUT_BYTES.clone())?;
-        out.write_str(&text).map_err(|_| ErrorKind::WriteFailure.into())
+        out.write_str(&written(&text)).map_err(|_| ErrorKind::WriteFailure.into())
     });
     environment
-});
+}
 
 /// A template that was read.
 struct Parsed<'t> {
@@ -100,14 +109,35 @@ fn all<'v>(values: impl Iterator<Item = &'v Value>) -> Result<Vec<Variable>, Tem
 /// # Errors
 /// As [`variables`]; and when an operation does not go with its values, or the text becomes too long.
 pub fn render(text: &str, words: &Value) -> Result<String, TemplateError> {
+    rendered(&ENVIRONMENT, text, words)
+}
+
+/// Fills an address in. What expressions put into it is percent-encoded, so that a value is one part of a path or a query and leads nowhere
+/// else; an expression at the very beginning is a base address and taken as it is.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_url(text: &str, words: &Value) -> Result<String, TemplateError> {
+    let base = text.find("}}").map(|end| text.split_at(end + 2)).filter(|_| text.starts_with("{{"));
+    let base = base.filter(|(base, _)| parse(base).is_ok_and(|parsed| parsed.expression.is_some()));
+    let (base, rest) = base.unwrap_or(("", text));
+    let filled = render(base, words)? + &rendered(&URL_ENVIRONMENT, rest, words)?;
+    if filled.len() > MAX_OUTPUT_BYTES { Err(too_long()) } else { Ok(filled) }
+}
+
+fn too_long() -> TemplateError {
+    TemplateError::new(format!("the template makes a text of more than {MAX_OUTPUT_BYTES} bytes"))
+}
+
+fn rendered(environment: &Environment<'_>, text: &str, words: &Value) -> Result<String, TemplateError> {
     parse(text)?;
     if !text.contains('{') {
         return Ok(text.to_owned());
     }
-    let filled = ENVIRONMENT.render_str(text, values::context(words));
+    let filled = environment.render_str(text, values::context(words));
     let filled = filled.map_err(|error| TemplateError::of_filling(&error))?;
     if filled.len() > MAX_OUTPUT_BYTES {
-        return Err(TemplateError::new(format!("the template makes a text of more than {MAX_OUTPUT_BYTES} bytes")));
+        return Err(too_long());
     }
     Ok(filled)
 }

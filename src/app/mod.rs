@@ -53,6 +53,7 @@ use crate::clock::Clock;
 use crate::event_log::EventLog;
 use crate::event_log::append::LogEntry;
 use crate::event_log::store::EventRange;
+use crate::fetch::Fetcher;
 use crate::problem::{Code, Problem};
 
 /// How long a failed write is told of.
@@ -64,6 +65,7 @@ pub(crate) const OUTDATED: &str = "the log holds events of a newer version of th
 /// The running program, shared by every door.
 pub struct App {
     options: OpenOptions,
+    fetcher: Arc<Fetcher>,
     log: Arc<EventLog>,
     projector: Arc<projector::Projector>,
     clock: Arc<dyn Clock>,
@@ -106,6 +108,12 @@ impl App {
     #[must_use]
     pub const fn opened_at(&self) -> &OpenOptions {
         &self.options
+    }
+
+    /// The one way to addresses that somebody else chose.
+    #[must_use]
+    pub const fn fetcher(&self) -> &Arc<Fetcher> {
+        &self.fetcher
     }
 
     /// The event log, for the doors that show it as it is.

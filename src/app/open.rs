@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use super::projector::Projector;
@@ -14,6 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::event_log::EventLog;
 use crate::event_log::append::LogError;
 use crate::event_log::sealing::MasterKey;
+use crate::fetch::Fetcher;
 use crate::problem::{Code, Problem};
 
 /// How often what can wait is written: uses of tokens, outcomes whose time is over.
@@ -35,6 +37,8 @@ pub struct OpenOptions {
     pub database_listen_url: Option<String>,
     /// The file of the master key, when it is not in the folder.
     pub master_key_file: Option<PathBuf>,
+    /// Ranges of an inner network that may be fetched from, beside the public internet.
+    pub allow_fetch_to: Vec<IpNet>,
 }
 
 /// Which database holds the log.
@@ -120,6 +124,7 @@ impl App {
         let app = Arc::new(Self {
             follows: follow_topics::Follows::new(Arc::clone(&log), stop.clone()),
             options: options.clone(),
+            fetcher: Arc::new(Fetcher::new(options.allow_fetch_to.clone())),
             log,
             projector,
             clock,

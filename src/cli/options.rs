@@ -28,6 +28,9 @@ pub struct GlobalOptions {
     /// File of the master key, when it is not in the data folder
     #[arg(long, env = "CHATBOTX_MASTER_KEY_FILE", value_name = "FILE", global = true)]
     pub master_key_file: Option<PathBuf>,
+    /// Range of an inner network that flows may fetch from, beside the public internet; may be repeated
+    #[arg(long, env = "CHATBOTX_ALLOW_FETCH_TO", value_name = "CIDR", global = true, value_delimiter = ',')]
+    pub allow_fetch_to: Vec<IpNet>,
     /// What is logged to standard error, for example `info` or `chatbotx=debug,warn`
     #[arg(long, env = "CHATBOTX_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
@@ -167,6 +170,7 @@ impl GlobalOptions {
             database_url: self.database_url.clone(),
             database_listen_url: self.database_listen_url.clone(),
             master_key_file: self.master_key_file.clone(),
+            allow_fetch_to: self.allow_fetch_to.clone(),
         }
     }
 }
@@ -177,6 +181,18 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::super::arguments::Arguments;
+
+    #[test]
+    fn ranges_that_may_be_fetched_from_are_those_of_the_options() {
+        let ranges = |words: &[&str]| {
+            let options = Arguments::try_parse_from([&["chatbotx"], words].concat()).expect("a command line").options;
+            options.open_options_in(std::path::Path::new("data")).allow_fetch_to
+        };
+        assert_eq!(ranges(&["serve"]), []);
+        let two = ["10.1.0.0/16".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        assert_eq!(ranges(&["serve", "--allow-fetch-to", "10.1.0.0/16,fd00::/8"]), two);
+        assert!(Arguments::try_parse_from(["chatbotx", "--allow-fetch-to", "localhost"]).is_err());
+    }
 
     #[test]
     fn limits_are_those_of_the_options() {

@@ -38,6 +38,7 @@ fn install() -> Option<PrometheusHandle> {
     describe_gauge!(SESSIONS, "open MCP sessions by transport");
     describe_counter!(HTTP_ANSWERS, "HTTP answers by status");
     describe_counter!(EVENTS_APPENDED, "events appended to the log");
+    describe_counter!(crate::fetch::FETCHES, "addresses of others' choice that were fetched, by outcome");
     Some(handle)
 }
 

@@ -12,7 +12,8 @@ use futures::StreamExt;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::flow_runs::{Documents, FlowRuns};
+use super::flow_runs::{Asking, Documents, FlowRuns};
+use super::term::Term;
 use crate::app::App;
 use crate::event_log::append::LogError;
 use crate::event_log::store::{FLOW_RUNS, Lease, ReactionCheckpoint};
@@ -34,6 +35,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(5);
 /// Runs that are woken in one pass: overdue ones go on oldest first, beside what is new.
 const DUE_AT_ONCE: u64 = 100;
+/// How long a program that ends waits for requests that are under way, so that their outcomes are known: the lease lasts a little longer.
+const LAST_REQUESTS: Duration = Duration::from_secs(3);
 
 /// How far the reaction has come in one workspace, and what it knows of it.
 struct Place {
@@ -50,6 +53,9 @@ struct Place {
 pub struct Reactions {
     app: Arc<App>,
     documents: Arc<Documents>,
+    asking: Arc<Asking>,
+    /// Until when the leases last.
+    term: Arc<Term>,
     /// Under which lease each place was taken.
     places: Mutex<BTreeMap<WorkspaceId, (Lease, Arc<Mutex<Place>>)>>,
     leases: Mutex<Leases>,
@@ -78,8 +84,9 @@ impl Reactions {
     /// The same with leases of another length: so long others wait when this process dies.
     #[must_use]
     pub fn with_lease(app: &Arc<App>, lease: Duration) -> Arc<Self> {
-        let (app, documents) = (Arc::clone(app), Arc::default());
-        Arc::new(Self { app, documents, places: Mutex::default(), leases: Mutex::default(), lease })
+        let (app, documents, term) = (Arc::clone(app), Arc::default(), Arc::default());
+        let asking = Asking::new(app.fetcher(), &term, lease);
+        Arc::new(Self { app, documents, asking, term, places: Mutex::default(), leases: Mutex::default(), lease })
     }
 
     /// Reacts until the program ends.
@@ -95,6 +102,7 @@ impl Reactions {
             behind.append(&mut self.leases.lock().await.taken);
             behind = self.catch_up(std::mem::take(&mut behind)).await;
             if self.app.stopping().is_cancelled() {
+                self.await_requests(LAST_REQUESTS.min(self.lease / 2)).await;
                 self.keep_checkpoints().await;
                 return self.give_leases_back().await;
             }
@@ -123,6 +131,7 @@ impl Reactions {
         let new = held.iter().filter(|(id, lease)| leases.held.get(id) != Some(lease)).map(|(id, _)| *id);
         let taken = leases.taken.iter().copied().chain(new).collect();
         // The time runs from before the question, so that it is never taken for longer than the database gave it.
+        self.term.renewed(now + self.lease);
         *leases = Leases { held, taken, known: workspaces.into_iter().collect(), asked: Some(now) };
         let mut places = self.places.lock().await;
         places.retain(|workspace, (lease, _)| {
@@ -199,6 +208,10 @@ impl Reactions {
                     return Err(Problem::new(Code::Unavailable, "the read tables do not follow"));
                 }
             }
+            // What a request brought may be in the log by now.
+            if self.await_requests(self.lease / 3).await || self.is_behind().await? {
+                continue;
+            }
             // Without the leases nothing was woken, whatever is due.
             if !self.wake_due().await
                 && self.leases.lock().await.asked.is_some_and(|asked| asked.elapsed() < self.lease)
@@ -207,6 +220,32 @@ impl Reactions {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether anything has happened that was not reacted to where this process reacts.
+    async fn is_behind(&self) -> Result<bool, Problem> {
+        let places: Vec<_> = self.places.lock().await.iter().map(|(id, (_, place))| (*id, Arc::clone(place))).collect();
+        for (workspace, place) in places {
+            if self.app.head(workspace).await? > place.lock().await.position {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits until the requests that are under way are over, but not for longer than `patience`; tells whether there were any.
+    async fn await_requests(&self, patience: Duration) -> bool {
+        let places: Vec<_> = self.places.lock().await.values().map(|(_, place)| Arc::clone(place)).collect();
+        let mut were_any = false;
+        let deadline = Instant::now() + patience;
+        for place in places {
+            let mut under_way = place.lock().await.runs.requests_under_way();
+            were_any |= !under_way.borrow().is_empty();
+            let ended = under_way.wait_for(std::collections::BTreeSet::is_empty);
+            // Those that take longer are given up with the lease, or waited for again.
+            let _in_time = tokio::time::timeout_at(deadline, ended).await;
+        }
+        were_any
     }
 
     /// The place of a workspace; waits for the lease of a process that has died.
@@ -271,7 +310,7 @@ impl Reactions {
             Problem::new(Code::Unavailable, "the checkpoint of the flows is missing in this workspace")
                 .hint("restore the log from a backup that has it")
         })?;
-        let runs = FlowRuns::new(&self.app, &self.documents, workspace, lease.fence);
+        let runs = FlowRuns::new(&self.app, &self.documents, &self.asking, workspace, lease.fence);
         let (kept, kept_at) = (position, Instant::now());
         let place = Arc::new(Mutex::new(Place { position, kept, kept_at, runs, paused_until: None }));
         places.insert(workspace, (lease, Arc::clone(&place)));
@@ -281,6 +320,7 @@ impl Reactions {
     /// Reacts to the events of a workspace up to its head, or to the one that it cannot react to; tells whether it came to the end: it
     /// gives up when it loses the lease.
     async fn react(&self, workspace: WorkspaceId, place: &mut Place) -> Result<bool, Problem> {
+        place.runs.take_over_requests().await?;
         loop {
             let entries = match self.app.log().entries_after(workspace, place.position, PAGE).await {
                 Ok(entries) => entries,

@@ -7,6 +7,7 @@
 mod flow_runs;
 mod follower;
 pub mod starting;
+mod term;
 
 pub(crate) use flow_runs::{Place, Surroundings, attribute_change, field_change, variable_after};
 pub use follower::Reactions;

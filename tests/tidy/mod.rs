@@ -219,6 +219,14 @@ fn a_lint_is_expected_with_a_reason_and_not_allowed() {
 }
 
 #[test]
+fn nothing_goes_out_but_through_the_guard() {
+    let client = "fn a() { reqwest::get(b) }\n// reqwest::get\nfn c() { TcpStream::connect(d); lookup_host(e) }";
+    let bad = [("src/reactions/a.rs", client, &[1, 3][..])];
+    let good = [("src/fetch/mod.rs", client), ("src/cli/chat.rs", client), ("tests/a.rs", client)];
+    check(rules::ways_out, &bad, &good);
+}
+
+#[test]
 fn nothing_is_left_to_do_in_the_code() {
     let bad = [("a.rs", "fn a() { todo!() }\nfn b() { unimplemented!(\"c\") }\nfn c() { dbg!(d) }", &[1, 2, 3][..])];
     check(rules::left_to_do, &bad, &[("a.rs", "// todo!\nfn a() { b(\"dbg!\") }")]);

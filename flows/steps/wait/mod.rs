@@ -120,7 +120,7 @@ impl Act for Wait {
                 if fits.unwrap_or(true) { here.go_on() } else { again() }
             }
             (Resumption::Input(_), _) => again(),
-            (Resumption::Event, _) => return Err(not_waiting(here)),
+            (Resumption::Event | Resumption::Answer(_), _) => return Err(not_waiting(here)),
         };
         Ok(Turn { effects: Vec::new(), next })
     }

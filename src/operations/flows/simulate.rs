@@ -11,6 +11,7 @@ use aggregates::flow_run::Variables;
 use aggregates::ids::{ContactId, ConversationId, FlowId};
 use aggregates::token::Scope;
 use flows::document::Document;
+use flows::turn::{Answer, AnswerError};
 use projections::{conversations, workspaces};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ use crate::reactions::{Place, Surroundings};
 const TRANSCRIPT_ROOM: usize = 16_000;
 
 /// Carries a flow out in memory and answers with the transcript: nothing is sent or written. Takes a flow's draft or version, or a document; a
-/// contact, or a made-up one. Whenever the flow waits for an answer it gets the next reply: the words on a button press it, an empty text stays
+/// contact, or a made-up one. No server is asked. Whenever the flow waits for an answer it gets the next reply: the words on a button press it, an empty text stays
 /// silent until the timeout. The clock is turned over every pause. Without replies left it ends with status `waiting`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -56,8 +57,35 @@ pub(in crate::operations) struct SimulateFlow {
     /// What the contact answers, one after the other.
     #[schemars(length(max = 200), inner(length(max = 4096)))]
     replies: Option<Vec<String>>,
+    /// What servers answer that the flow asks, one after the other. A simulation asks none: without an answer left it ends with status `waiting`.
+    #[schemars(length(max = 100))]
+    http_answers: Option<Vec<ScriptedAnswer>>,
     /// Values for variables that the flow declares, by name.
     variables: Option<Variables>,
+}
+
+/// What a server answers.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("additionalProperties" = false))]
+struct ScriptedAnswer {
+    /// The status; 200 when missing.
+    #[schemars(range(min = 100, max = 599))]
+    status: Option<u16>,
+    /// The JSON in the answer.
+    body: Option<Value>,
+    /// Instead of an answer: why there is none, such as `timeout`, `unreachable` or `refused`.
+    #[schemars(length(min = 1, max = 64))]
+    error: Option<String>,
+}
+
+impl From<ScriptedAnswer> for Answer {
+    fn from(scripted: ScriptedAnswer) -> Self {
+        let message = "there is no answer, as httpAnswers says".to_owned();
+        let error = scripted.error.map(|code| AnswerError { code, message });
+        let status = error.is_none().then_some(scripted.status.unwrap_or(200));
+        Self { status, error, body: scripted.body.unwrap_or_default() }
+    }
 }
 
 /// A contact that is made up.
@@ -304,7 +332,8 @@ impl Query for SimulateFlow {
         let person = self.person(&mut context, &mut stage, &document).await?;
         let now = call.app.now();
         drop(context);
-        let start = Start { flow, variables, replies: self.replies.unwrap_or_default(), now };
+        let answers = self.http_answers.unwrap_or_default().into_iter().map(Answer::from).collect();
+        let start = Start { flow, variables, replies: self.replies.unwrap_or_default(), answers, now };
         // A flow may take a thousand steps: not on a thread that serves everybody.
         let ended = tokio::task::spawn_blocking(move || simulate(stage, person, start)).await;
         let ended = ended.map_err(|error| Problem::internal(&error))?;

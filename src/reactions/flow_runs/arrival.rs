@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aggregates::channel_account::{Channel, ChannelAccount};
 use aggregates::conversation::InboundMessage;
-use aggregates::flow_run::{Cause, Command, RunInput, Status, Waker};
+use aggregates::flow_run::{Cause, Command, Reason, RunInput, Status, Waker};
 use aggregates::ids::{ConversationId, RunId};
 use aggregates::{Personal, Recorded};
 use flows::start::{EventStart, Keyword, Start};
@@ -57,7 +57,7 @@ async fn listener<'d>(
 ) -> Result<Option<Player<'d>>, Problem> {
     let player = Player::of(unit, documents, run).await?;
     Ok(player.filter(|player| {
-        let asks = player.state.pause.as_ref().is_some_and(|pause| pause.reason.takes_messages());
+        let asks = player.state.pause.as_ref().is_some_and(|pause| pause.reason.keeps_messages());
         player.state.status == Status::Waiting && asks && position > player.state.handled
     }))
 }
@@ -86,6 +86,7 @@ impl Decision for Answer<'_> {
         let settles_at = settles.then(|| unit.now().saturating_add(settle));
         player.command(unit, self.arrived.input(settles_at, false)).await?;
         if let Some(player) = Player::of(unit, self.documents, self.run).await? {
+            // A step that asks the contact asks no server: there is nothing to announce.
             player.resume(unit, Waker::Input, None).await?;
         }
         Ok(true)
@@ -143,15 +144,19 @@ impl Decision for Unasked<'_> {
 
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<Vec<RunId>, Problem> {
         let Arrived { event: recorded, message, .. } = self.arrived;
+        let channel = unit.load::<ChannelAccount>(message.account.0).await?.map(|account| account.channel);
+        let by_keyword = self.by_keyword(channel);
+        let starts_nothing = by_keyword.is_none() && self.by_event.is_empty();
         for run in self.waiting {
             if let Some(player) = listener(unit, self.documents, *run, recorded.position).await? {
-                player.command(unit, self.arrived.input(None, true)).await?;
+                // Who waits for a server asks something later, which this may answer.
+                let asks = player.state.pause.as_ref().is_some_and(|pause| pause.reason == Reason::Http);
+                player.command(unit, self.arrived.input(None, !(asks && starts_nothing))).await?;
                 break;
             }
         }
-        let channel = unit.load::<ChannelAccount>(message.account.0).await?.map(|account| account.channel);
         let (position, event) = (recorded.position, recorded.id);
-        if let Some(startable) = self.by_keyword(channel) {
+        if let Some(startable) = by_keyword {
             self.automatic(startable, Cause::Keyword { position, event }).begin(unit).await?;
             return Ok(vec![run_id(recorded, startable.flow)]);
         }
@@ -173,7 +178,7 @@ impl FlowRuns {
         if let Some(known) = self.under_way {
             return Ok(known);
         }
-        let mut context = self.app.read(self.workspace, None).await?;
+        let mut context = self.acting.app.read(self.acting.workspace, None).await?;
         let (connection, workspace) = context.rows();
         let any = flow_runs::any_under_way(connection, workspace).await?;
         self.under_way = Some(any);
@@ -192,7 +197,7 @@ impl FlowRuns {
             return Ok(());
         }
         let conversation = ConversationId(event.stream_id);
-        let mut context = self.app.read(self.workspace, Some(event.position)).await?;
+        let mut context = self.acting.app.read(self.acting.workspace, Some(event.position)).await?;
         if context.stale {
             return Err(Problem::new(Code::Unavailable, "the read tables do not follow"));
         }
@@ -208,7 +213,7 @@ impl FlowRuns {
         let arrived = Arrived { event, message, conversation };
         for run in &waiting {
             let answer = Answer { documents: &self.documents, arrived, run: *run };
-            match self.decide(*run, "flow_run_answered", &answer).await {
+            match self.acting.decide(*run, "flow_run_answered", &answer).await {
                 Ok((false, _)) => {}
                 // At once: what was written after it may answer what the run asks next.
                 Ok((true, _)) => return self.go_on(*run).await,
@@ -221,8 +226,8 @@ impl FlowRuns {
         let by_event = event_starts(&startables, event, names);
         let (documents, startables) = (&*self.documents, startables.as_slice());
         let unasked = Unasked { documents, arrived, waiting: &waiting, startables, by_event };
-        let caller = Caller::system(self.workspace);
-        match self.decide_as(&caller, "flow_message_received", &unasked).await {
+        let caller = Caller::system(self.acting.workspace);
+        match self.acting.decide_as(&caller, "flow_message_received", &unasked).await {
             Err(problem) => passed_over(event, problem),
             Ok((started, _)) => {
                 for run in started {

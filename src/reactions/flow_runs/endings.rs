@@ -68,8 +68,8 @@ impl Decision for MakeRoom<'_> {
 impl FlowRuns {
     /// Does what is left to do when a run has ended.
     pub(super) async fn end(&self, run: RunId, flow: FlowId, contact: ContactId) -> Result<(), Problem> {
-        self.decide(run, "flow_run_ended", &GiveBack(run)).await?;
-        let mut context = self.app.read(self.workspace, None).await?;
+        self.acting.decide(run, "flow_run_ended", &GiveBack(run)).await?;
+        let mut context = self.acting.app.read(self.acting.workspace, None).await?;
         if context.stale {
             return Err(Problem::new(Code::Unavailable, "the read tables do not follow"));
         }
@@ -77,7 +77,7 @@ impl FlowRuns {
         let queued = flow_runs::queued_of(connection, workspace, flow, contact).await?;
         drop(context);
         match queued {
-            Some(next) => self.decide(next.id, "flow_run_begun", &Begin(next.id)).await.map(|_| ()),
+            Some(next) => self.acting.decide(next.id, "flow_run_begun", &Begin(next.id)).await.map(|_| ()),
             None => Ok(()),
         }
     }
@@ -90,7 +90,7 @@ impl FlowRuns {
         conversation: ConversationId,
         position: u64,
     ) -> Result<(), Problem> {
-        let mut context = self.app.read(self.workspace, Some(position)).await?;
+        let mut context = self.acting.app.read(self.acting.workspace, Some(position)).await?;
         let (connection, workspace) = context.rows();
         let rows = flow_runs::active_of_contact(connection, workspace, contact).await?;
         drop(context);
@@ -98,7 +98,7 @@ impl FlowRuns {
             if row.conversation == Some(conversation) && row.first_position < position {
                 let decision = MakeRoom { documents: &self.documents, run: row.id };
                 // Whoever took it over caused it, but the program does it.
-                self.decide_as(&Caller::system(self.workspace), "flow_run_stopped", &decision).await?;
+                self.acting.decide_as(&Caller::system(self.acting.workspace), "flow_run_stopped", &decision).await?;
             }
         }
         Ok(())

@@ -4,17 +4,20 @@
 //! checkpoint are seen again. What was done already is not done twice: a run refuses a step at which it does not
 //! stand, a message or an event that it has handled, a timer that is not due; a run that an event starts has an id that follows from it.
 
+mod acting;
+mod answers;
 mod arrival;
 mod documents;
 mod effects;
 mod endings;
+mod requests;
 mod starts;
 mod surroundings;
 mod turns;
 mod values;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aggregates::conversation::{self, Owner};
 use aggregates::flow_run::{self, Reason, Status};
@@ -22,25 +25,27 @@ use aggregates::ids::{ContactId, ConversationId, RunId, WorkspaceId};
 use aggregates::{Event, Recorded};
 use flows::happening;
 use projections::flow_runs;
-use uuid::Uuid;
 
-use crate::app::{App, Caller, Decision, OUTCOME_KEPT_US, Transacted, TransactionRequest};
+use crate::app::App;
 use crate::event_log::append::Fence;
 use crate::problem::{Code, Problem};
 
+use acting::Acting;
 pub(super) use documents::Documents;
 use documents::Startable;
+pub(super) use requests::Asking;
+use requests::Requests;
 pub(crate) use surroundings::{Place, Surroundings};
 use turns::{FailRun, Prompt, TakeTurn};
 pub(crate) use values::{attribute_change, field_change, variable as variable_after};
 
 /// The runs of one workspace.
 pub(super) struct FlowRuns {
-    app: Arc<App>,
+    acting: Acting,
     documents: Arc<Documents>,
-    workspace: WorkspaceId,
-    /// What is appended is held against it.
-    fence: Option<Fence>,
+    requests: Requests,
+    /// Whether it was looked for requests of a process that is gone.
+    has_taken_over: bool,
     /// What may start by itself; read anew when a flow has changed.
     startables: Option<Arc<Vec<Startable>>>,
     /// The events that runs wait for; nothing before that was looked up. One that is here too long only costs a look.
@@ -54,11 +59,19 @@ impl FlowRuns {
     pub(super) fn new(
         app: &Arc<App>,
         documents: &Arc<Documents>,
+        asking: &Arc<Asking>,
         workspace: WorkspaceId,
         fence: Option<Fence>,
     ) -> Self {
-        let (app, documents) = (Arc::clone(app), Arc::clone(documents));
-        Self { app, documents, workspace, fence, startables: None, awaited: None, under_way: None }
+        Self {
+            acting: Acting { app: Arc::clone(app), workspace, fence },
+            documents: Arc::clone(documents),
+            requests: Requests::new(asking),
+            has_taken_over: false,
+            startables: None,
+            awaited: None,
+            under_way: None,
+        }
     }
 
     /// Does what follows from an event.
@@ -100,7 +113,8 @@ impl FlowRuns {
     async fn follow(&mut self, recorded: &Arc<Recorded>, event: &flow_run::Event) -> Result<(), Problem> {
         use flow_run::Event::{
             FlowRunCalled, FlowRunCancelled, FlowRunCompleted, FlowRunFailed, FlowRunInputReceived, FlowRunQueued,
-            FlowRunResumed, FlowRunReturned, FlowRunStarted, FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
+            FlowRunRequestEnded, FlowRunRequestStarted, FlowRunResumed, FlowRunReturned, FlowRunStarted,
+            FlowRunStepEntered, FlowRunVariablesSet, FlowRunWaiting,
         };
         let run = RunId(recorded.stream_id);
         match event {
@@ -114,6 +128,11 @@ impl FlowRuns {
                     awaited.insert(event.clone());
                 }
                 Ok(())
+            }
+            FlowRunRequestStarted { request, .. } => self.see_to_request(run, request).await,
+            FlowRunRequestEnded { .. } => {
+                self.take_turn(run, Prompt::Answered).await?;
+                self.go_on(run).await
             }
             FlowRunCompleted { contact, flow }
             | FlowRunFailed { contact, flow, .. }
@@ -135,9 +154,16 @@ impl FlowRuns {
 
     /// One turn; tells whether anything happened. A run that cannot go on as its document says fails, with the reason.
     async fn take_turn(&self, run: RunId, prompt: Prompt) -> Result<bool, Problem> {
-        let turn = TakeTurn { documents: &self.documents, run, prompt };
-        match self.decide(run, "flow_run_step", &turn).await {
-            Ok((_, changed)) => Ok(changed),
+        let (documents, requests) = (&*self.documents, &self.requests);
+        let turn = TakeTurn { documents, requests, run, prompt, announced: Mutex::default() };
+        match self.acting.decide(run, "flow_run_step", &turn).await {
+            Ok(((), changed)) => {
+                let announced = turn.announced.into_inner().unwrap_or_else(PoisonError::into_inner);
+                if let Some(announced) = announced.filter(|_| changed) {
+                    self.requests.begin(&self.acting, announced);
+                }
+                Ok(changed)
+            }
             Err(problem) => self.fail(run, problem).await.map(|()| true),
         }
     }
@@ -150,39 +176,7 @@ impl FlowRuns {
         tracing::warn!(run.id = %run, code = problem.code.name(), "a run of a flow failed");
         let reason = problem.message;
         let failed = FailRun { run, code: problem.code, reason };
-        self.decide(run, "flow_run_failed", &failed).await.map(|_| ())
-    }
-
-    /// Decides and appends as a run.
-    async fn decide<D: Decision>(
-        &self,
-        run: RunId,
-        operation: &'static str,
-        decision: &D,
-    ) -> Result<(D::Outcome, bool), Problem> {
-        self.decide_as(&Caller::flow_run(self.workspace, run), operation, decision).await
-    }
-
-    async fn decide_as<D: Decision>(
-        &self,
-        caller: &Caller,
-        operation: &'static str,
-        decision: &D,
-    ) -> Result<(D::Outcome, bool), Problem> {
-        let request = TransactionRequest {
-            operation,
-            request_id: format!("req_{}", Uuid::now_v7().simple()),
-            // What keeps it from happening twice is the state of the run, and the id that it has.
-            idempotency_key: None,
-            fingerprint: [0; 32],
-            kept_us: OUTCOME_KEPT_US,
-            dry_run: false,
-            fence: self.fence,
-        };
-        match self.app.transact(caller, &request, decision).await? {
-            Transacted::Done { outcome, changed, .. } => Ok((outcome, changed)),
-            Transacted::Dry { .. } => Err(Problem::internal(&"a turn was only tried")),
-        }
+        self.acting.decide(run, "flow_run_failed", &failed).await.map(|_| ())
     }
 
     /// Lets the runs go on that wait for what has happened to their contact.
@@ -195,7 +189,7 @@ impl FlowRuns {
         let awaited = match &mut self.awaited {
             Some(awaited) => awaited,
             unknown => {
-                let mut context = self.app.read(self.workspace, None).await?;
+                let mut context = self.acting.app.read(self.acting.workspace, None).await?;
                 let (connection, workspace) = context.rows();
                 unknown.insert(flow_runs::awaited(connection, workspace).await?)
             }
@@ -203,7 +197,7 @@ impl FlowRuns {
         if !names.iter().any(|name| awaited.contains(*name)) {
             return Ok(());
         }
-        let mut context = self.app.read(self.workspace, Some(recorded.position)).await?;
+        let mut context = self.acting.app.read(self.acting.workspace, Some(recorded.position)).await?;
         let (connection, workspace) = context.rows();
         let rows = flow_runs::active_of_contact(connection, workspace, contact).await?;
         drop(context);

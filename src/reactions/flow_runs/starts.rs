@@ -144,7 +144,7 @@ impl FlowRuns {
         if let Some(known) = &self.startables {
             return Ok(Arc::clone(known));
         }
-        let known = Arc::new(self.documents.startable(&self.app, self.workspace).await?);
+        let known = Arc::new(self.documents.startable(&self.acting.app, self.acting.workspace).await?);
         self.startables = Some(Arc::clone(&known));
         Ok(known)
     }
@@ -165,7 +165,8 @@ impl FlowRuns {
         startables.retain(|(startable, _)| Some(startable.flow) != by);
         let runs: Vec<RunId> = startables.iter().map(|(startable, _)| run_id(event, startable.flow)).collect();
         let decision = StartByEvent { startables, event, contact, hops };
-        if let Err(problem) = self.decide_as(&Caller::system(self.workspace), "flow_started_by_event", &decision).await
+        if let Err(problem) =
+            self.acting.decide_as(&Caller::system(self.acting.workspace), "flow_started_by_event", &decision).await
         {
             return passed_over(event, problem);
         }
@@ -183,14 +184,14 @@ impl FlowRuns {
         if is_fate && by.is_none() {
             // Delivered and read is what the device of the person reports: it matters who sent.
             let range = EventRange::Stream(event.stream_id, 0);
-            let first = self.app.log().entries(self.workspace, range, 1).await?.pop();
+            let first = self.acting.app.log().entries(self.acting.workspace, range, 1).await?.pop();
             by = first.and_then(|entry| entry.recorded.metadata.actor.as_flow_run());
         }
         let Some(run) = by else { return Ok(Some((None, 1))) };
         if is_fate {
             return Ok(None);
         }
-        let state = self.app.state_of::<FlowRun>(self.workspace, run.0).await?;
+        let state = self.acting.app.state_of::<FlowRun>(self.acting.workspace, run.0).await?;
         let (flow, hops) = state.map_or((None, 0), |run| (run.start.map(|start| start.flow), run.hops));
         Ok(Some((flow, hops + 1)))
     }

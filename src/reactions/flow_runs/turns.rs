@@ -1,23 +1,27 @@
 //! Turns of runs: what a step wants to happen becomes events, all of them in the append in which the run goes on. After a kill a step
 //! has happened as a whole, or not at all.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aggregates::conversation::{Conversation, Owner};
-use aggregates::flow_run::{Command, FlowRun, Pause, Reason, RunInput, RunStart, Status, Variables, Waker};
+use aggregates::flow_run::{Command, FlowRun, Pause, Reason, RunInput, RunRequest, RunStart, Status, Variables, Waker};
 use aggregates::ids::RunId;
 use aggregates::{Personal, Recorded};
 use flows::document::{Document, Step};
-use flows::turn::{Input, Next, Resumption, Scene, Turn, Waiting, WaitingFor};
+use flows::turn::{Input, Next, Request, Resumption, Scene, Turn, Waiting, WaitingFor};
 
+use super::answers::shown;
 use super::documents::Documents;
 use super::effects;
+use super::requests::{Announced, Requests, unknown};
 use super::surroundings::Surroundings;
 use crate::app::{Decision, UnitOfWork};
 use crate::problem::{Code, Problem};
 
 /// Why a run was ended when somebody else answers in its conversation.
 pub(super) const STEPPED_IN: &str = "stopped_by_human";
+/// How long after its time the outcome of a request is due at the latest, in microseconds: it may have to wait for others, and be recorded.
+const LATE_US: i64 = 15_000_000;
 
 /// What makes a run go on.
 pub(super) enum Prompt {
@@ -27,26 +31,46 @@ pub(super) enum Prompt {
     Due,
     /// Something happened to the contact that it may wait for.
     Event(Arc<Recorded>),
+    /// The outcome of its request was recorded.
+    Answered,
 }
 
 /// One turn of one run.
 pub(super) struct TakeTurn<'a> {
     pub(super) documents: &'a Documents,
+    pub(super) requests: &'a Requests,
     pub(super) run: RunId,
     pub(super) prompt: Prompt,
+    /// What is to be asked of a server elsewhere once the turn is appended. It is no outcome: those may be stored, and this is personal.
+    pub(super) announced: Mutex<Option<Announced>>,
 }
 
 impl Decision for TakeTurn<'_> {
     type Outcome = ();
 
     async fn decide(&self, unit: &mut UnitOfWork) -> Result<(), Problem> {
-        let Some(player) = Player::of(unit, self.documents, self.run).await? else { return Ok(()) };
+        let announced = match Player::of(unit, self.documents, self.run).await? {
+            Some(player) => self.taken(&player, unit).await?,
+            None => None,
+        };
+        // Decided anew after a conflict, it may ask for something else, or for nothing.
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = announced;
+        Ok(())
+    }
+}
+
+impl TakeTurn<'_> {
+    async fn taken(&self, player: &Player<'_>, unit: &mut UnitOfWork) -> Result<Option<Announced>, Problem> {
+        let is_open = player.state.answer.is_none();
         match &self.prompt {
             Prompt::Go if player.state.status == Status::Running => player.go(unit).await,
+            Prompt::Answered => player.resume(unit, Waker::Answer, None).await,
+            Prompt::Due if player.asks().is_some() && is_open => player.give_up(unit, self.requests).await,
+            Prompt::Due if player.asks().is_some() => player.resume(unit, Waker::Answer, None).await,
             Prompt::Due if player.state.inputs.is_empty() => player.resume(unit, Waker::Timer, None).await,
             Prompt::Due => player.resume(unit, Waker::Input, None).await,
             Prompt::Event(event) => player.resume(unit, Waker::Event, Some(event)).await,
-            Prompt::Go => Ok(()),
+            Prompt::Go => Ok(None),
         }
     }
 }
@@ -80,11 +104,30 @@ impl<'a> Player<'a> {
         Ok(Some(Self { documents, id, state, start, first, document }))
     }
 
+    /// What it has asked and waits for.
+    fn asks(&self) -> Option<&RunRequest> {
+        self.state.request.as_ref().filter(|_| self.state.status == Status::Waiting)
+    }
+
+    /// Its request should have an outcome by now: when nobody makes it, it never will.
+    async fn give_up(&self, unit: &mut UnitOfWork, requests: &Requests) -> Result<Option<Announced>, Problem> {
+        if let Some(RunRequest { number, attempt, .. }) = self.asks()
+            && !requests.has((self.id, *number, *attempt))
+        {
+            self.command(unit, Command::Answer(unknown(*number, *attempt))).await?;
+        }
+        Ok(None)
+    }
+
+    async fn stop(&self, unit: &mut UnitOfWork) -> Result<Option<Announced>, Problem> {
+        self.command(unit, Command::Cancel { reason: STEPPED_IN.to_owned() }).await.map(|_| None)
+    }
+
     /// Enters the step before which the run stands.
-    async fn go(&self, unit: &mut UnitOfWork) -> Result<(), Problem> {
-        let Some(step) = self.state.frame().and_then(|frame| frame.step.clone()) else { return Ok(()) };
+    async fn go(&self, unit: &mut UnitOfWork) -> Result<Option<Announced>, Problem> {
+        let Some(step) = self.state.frame().and_then(|frame| frame.step.clone()) else { return Ok(None) };
         if self.is_stopped(unit).await? {
-            return self.command(unit, Command::Cancel { reason: STEPPED_IN.to_owned() }).await.map(|_| ());
+            return self.stop(unit).await;
         }
         let chance: u64 = rand::random();
         let turn = self.turn(unit, chance, |scene| self.document.enter(&step, scene)).await?;
@@ -99,7 +142,7 @@ impl<'a> Player<'a> {
         self.command(unit, enter).await?;
         // The step that is one too many ends the run instead.
         if unit.load::<FlowRun>(self.id.0).await?.is_none_or(|run| run.status.is_over()) {
-            return Ok(());
+            return Ok(None);
         }
         self.carry_out(unit, &step, turn).await
     }
@@ -110,19 +153,28 @@ impl<'a> Player<'a> {
         unit: &mut UnitOfWork,
         by: Waker,
         event: Option<&Arc<Recorded>>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<Announced>, Problem> {
         let Some(pause) = self.state.pause.clone().filter(|_| self.state.status == Status::Waiting) else {
-            return Ok(());
+            return Ok(None);
         };
         let position = event.map_or(0, |event| event.position);
         let (now, is_later) = (unit.now(), self.state.due_at().is_none_or(|due| due > unit.now()));
-        if (by != Waker::Event && is_later) || (by == Waker::Event && position <= self.state.handled) {
-            return Ok(());
+        let is_too_soon = match by {
+            Waker::Timer | Waker::Input => is_later,
+            Waker::Event => position <= self.state.handled,
+            Waker::Answer => self.state.answer.is_none(),
+        };
+        if is_too_soon || ((by == Waker::Answer) != (pause.reason == Reason::Http)) {
+            return Ok(None);
         }
         if self.is_stopped(unit).await? {
-            return self.command(unit, Command::Cancel { reason: STEPPED_IN.to_owned() }).await.map(|_| ());
+            return self.stop(unit).await;
         }
         let resumption = match by {
+            Waker::Answer => match &self.state.answer {
+                Some(answer) => Resumption::Answer(shown(answer)),
+                None => return Ok(None),
+            },
             Waker::Timer => Resumption::Timer,
             Waker::Input => Resumption::Input(together(&self.state.inputs)),
             Waker::Event => Resumption::Event,
@@ -136,10 +188,10 @@ impl<'a> Player<'a> {
         let words = self.words(&surroundings);
         let turn = self.document.resume(&pause.step, &waiting, &resumption, &surroundings.scene(&words, now, 0));
         if by == Waker::Event && matches!(turn.next, Next::Wait(_)) {
-            return Ok(());
+            return Ok(None);
         }
         let resume = Command::Resume { by, now, position, next: next_step(&turn) };
-        if self.command(unit, resume).await? { self.carry_out(unit, &pause.step, turn).await } else { Ok(()) }
+        if self.command(unit, resume).await? { self.carry_out(unit, &pause.step, turn).await } else { Ok(None) }
     }
 
     /// Whether what the contact wrote is for the step at which the run waits.
@@ -189,13 +241,14 @@ impl<'a> Player<'a> {
     }
 
     /// Makes happen what a turn wants, and then how it ends.
-    async fn carry_out(&self, unit: &mut UnitOfWork, step: &str, turn: Turn) -> Result<(), Problem> {
+    async fn carry_out(&self, unit: &mut UnitOfWork, step: &str, turn: Turn) -> Result<Option<Announced>, Problem> {
         for effect in turn.effects {
             effects::apply(self, unit, effect).await?;
         }
         let command = match turn.next {
             // The run stands there already.
-            Next::Step(_) => return Ok(()),
+            Next::Step(_) => return Ok(None),
+            Next::Request(request) => return self.announce(unit, step, request).await,
             Next::End => Command::End,
             Next::Finish => Command::Finish,
             Next::Fail { code, reason } => Command::Fail { code: code.to_owned(), reason },
@@ -211,7 +264,29 @@ impl<'a> Player<'a> {
                 Command::Call { flow: called.flow, version: called.version, step, return_to }
             }
         };
-        self.command(unit, command).await.map(|_| ())
+        self.command(unit, command).await.map(|_| None)
+    }
+
+    /// Says what is about to be asked of a server elsewhere. It is asked when this is appended, and by nobody but who appended it.
+    async fn announce(
+        &self,
+        unit: &mut UnitOfWork,
+        step: &str,
+        request: Request,
+    ) -> Result<Option<Announced>, Problem> {
+        let number = unit.load::<FlowRun>(self.id.0).await?.map_or(0, |run| run.steps);
+        let method: &str = request.method.into();
+        let announced = RunRequest {
+            step: step.to_owned(),
+            number,
+            attempt: request.attempt,
+            method: method.to_owned(),
+            url: Personal::Known(request.url.clone()),
+            until: unit.now().saturating_add(request.time_us).saturating_add(LATE_US),
+        };
+        let key = (self.id, number, request.attempt);
+        let happened = self.command(unit, Command::Request(announced)).await?;
+        Ok(happened.then(|| Announced { key, step: step.to_owned(), request }))
     }
 
     async fn pause(&self, unit: &UnitOfWork, step: &str, waiting: Waiting) -> Result<Pause, Problem> {
@@ -220,6 +295,7 @@ impl<'a> Player<'a> {
             WaitingFor::Input => Reason::Input,
             WaitingFor::Button => Reason::Button,
             WaitingFor::Event { event } => Reason::Event { event },
+            WaitingFor::Answer => Reason::Http,
         };
         // What was written while the run was busy is for the step, in order; what happened before it waits for an event is not.
         let after = match reason {
@@ -244,6 +320,7 @@ fn waiting(pause: &Pause) -> Waiting {
         Reason::Input => WaitingFor::Input,
         Reason::Button => WaitingFor::Button,
         Reason::Event { event } => WaitingFor::Event { event: event.clone() },
+        Reason::Http => WaitingFor::Answer,
     };
     Waiting { reason, until: pause.until, attempt: pause.attempt }
 }

@@ -15,7 +15,7 @@ use aggregates::flow_run::{Cause, Command, Event, FlowRun, RunStart, Status, Var
 use aggregates::ids::{AccountId, ContactId, ConversationId, FlowId};
 use aggregates::{Personal, Root};
 use flows::document::{Document, Step};
-use flows::turn::{Effect, Next, Turn};
+use flows::turn::{Answer, Effect, Next, Turn};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -36,6 +36,8 @@ pub(super) struct Start {
     pub(super) variables: Variables,
     /// What the contact writes, one after the other, whenever the run waits for it.
     pub(super) replies: Vec<String>,
+    /// What servers elsewhere answer, one after the other: none is asked.
+    pub(super) answers: Vec<Answer>,
     /// When it begins, in microseconds since the epoch.
     pub(super) now: i64,
 }
@@ -60,6 +62,7 @@ struct Simulation {
     chance: Chance,
     transcript: Transcript,
     replies: VecDeque<String>,
+    answers: VecDeque<Answer>,
     /// Of the last thing that the contact did.
     position: u64,
     reason: Option<String>,
@@ -122,6 +125,7 @@ pub(super) fn simulate(stage: Stage, mut person: Person, start: Start) -> Option
         chance: Chance(1),
         transcript: Transcript::default(),
         replies: start.replies.into(),
+        answers: start.answers.into(),
         position: 0,
         reason: None,
     };
@@ -274,6 +278,7 @@ impl Simulation {
             Next::Finish => Command::Finish,
             Next::Fail { code, reason } => Command::Fail { code: code.to_owned(), reason },
             Next::Wait(waiting) => self.pause(step, waiting),
+            Next::Request(request) => self.ask(step, &request),
             Next::Call { flow, variables, return_to } => self.called(&flow, variables, return_to)?,
         };
         self.command(&command);

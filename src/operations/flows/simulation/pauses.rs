@@ -3,10 +3,10 @@
 
 use aggregates::Personal;
 use aggregates::conversation::{self, InboundMessage};
-use aggregates::flow_run::{Command, Pause, Reason, RunInput, Waker};
+use aggregates::flow_run::{Command, Pause, Reason, RunAnswer, RunInput, RunRequest, Waker};
 use aggregates::ids::{AccountId, ContactId, MessageId};
 use flows::happening;
-use flows::turn::{Input, Next, Resumption, Turn, Waiting, WaitingFor};
+use flows::turn::{Input, Next, Request, Resumption, Turn, Waiting, WaitingFor};
 use uuid::Uuid;
 
 use super::super::super::inputs::rfc3339;
@@ -20,6 +20,7 @@ impl Simulation {
             WaitingFor::Input => (Reason::Input, "waits for an answer".to_owned()),
             WaitingFor::Button => (Reason::Button, "waits for a button".to_owned()),
             WaitingFor::Event { event } => (Reason::Event { event: event.clone() }, format!("waits for {event}")),
+            WaitingFor::Answer => (Reason::Http, "waits for a server".to_owned()),
         };
         let until = waiting.until.map(|until| format!(" until {}", rfc3339(until)));
         self.tell(step, "waits", what + &until.unwrap_or_default());
@@ -30,6 +31,9 @@ impl Simulation {
     /// Ends a pause: by what the contact writes next, or by turning the clock. Nothing more happens when neither can.
     pub(super) fn wait(&mut self) -> bool {
         let Some(pause) = self.run.pause.clone() else { return false };
+        if pause.reason == Reason::Http {
+            return self.hear(&pause);
+        }
         let awaits_message = matches!(&pause.reason, Reason::Event { event } if event == "messageReceived" || event == "MessageReceived");
         if pause.reason.takes_messages() || awaits_message {
             match self.replies.pop_front() {
@@ -55,6 +59,43 @@ impl Simulation {
         self.now = self.now.max(until);
         self.tell(&pause.step, "time", "the time has come");
         self.resume(&pause, Waker::Timer, &Resumption::Timer)
+    }
+
+    /// What a step would ask of a server elsewhere. A simulation asks nobody.
+    pub(super) fn ask(&mut self, step: &str, request: &Request) -> Command {
+        let method: &str = request.method.into();
+        self.tell(step, "request", format!("{method} {}", request.url));
+        Command::Request(RunRequest {
+            step: step.to_owned(),
+            number: self.run.steps,
+            attempt: request.attempt,
+            method: method.to_owned(),
+            url: Personal::Known(request.url.clone()),
+            until: self.now.saturating_add(request.time_us),
+        })
+    }
+
+    /// The server answers what it was told to answer.
+    fn hear(&mut self, pause: &Pause) -> bool {
+        let (Some(answer), Some(request)) = (self.answers.pop_front(), self.run.request.clone()) else {
+            let reason = "a simulation asks no server, and there are no more httpAnswers";
+            self.reason = Some(reason.to_owned());
+            return false;
+        };
+        let what = match (&answer.error, answer.status) {
+            (Some(error), _) => format!("no answer: {}", error.code),
+            (None, status) => format!("{} {}", status.unwrap_or_default(), answer.body),
+        };
+        self.tell(&pause.step, "answer", what);
+        self.command(&Command::Answer(RunAnswer {
+            number: request.number,
+            attempt: request.attempt,
+            status: answer.status,
+            error: answer.error.as_ref().map(|error| error.code.clone()),
+            reason: answer.error.as_ref().map(|error| error.message.clone()),
+            body: Some(Personal::Known(answer.body.clone())),
+        }));
+        self.resume(pause, Waker::Answer, &Resumption::Answer(answer))
     }
 
     /// The contact writes something, or presses the button that has these words.
@@ -113,6 +154,7 @@ impl Simulation {
             Reason::Input => WaitingFor::Input,
             Reason::Button => WaitingFor::Button,
             Reason::Event { event } => WaitingFor::Event { event: event.clone() },
+            Reason::Http => WaitingFor::Answer,
         };
         let waiting = Waiting { reason, until: pause.until, attempt: pause.attempt };
         let words = self.words();

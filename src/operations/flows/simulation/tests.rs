@@ -54,7 +54,7 @@ fn stage(steps: &Value, more: &Value) -> Stage {
 
 fn tried(stage: Stage, person: Person, replies: &[&str]) -> Ended {
     let replies = replies.iter().map(|reply| (*reply).to_owned()).collect();
-    let start = Start { flow: flow(1), variables: Variables::new(), replies, now: NEW_YEAR };
+    let start = Start { flow: flow(1), variables: Variables::new(), replies, answers: Vec::new(), now: NEW_YEAR };
     simulate(stage, person, start).expect("a document")
 }
 
@@ -283,4 +283,32 @@ fn a_step_that_is_refused_has_not_happened_and_the_run_fails_there() {
     let ended = tried(stage(&steps, &json!({})), somebody(), &["5"]);
     assert_eq!((ended.status, ended.step.as_deref()), (Status::Failed, Some("ask")));
     assert_eq!(told(&ended, "received"), ["5"]);
+}
+
+#[test]
+fn a_server_is_not_asked_and_answers_what_it_was_told_to() {
+    let steps = json!({
+        "call": {"http": {"url": "https://example.com/{{ run.plan }}", "json": {}, "saveTo": "run.reply", "onError": "sorry"}},
+        "thanks": {"send": {"text": "You have {{ run.reply.points }} points."}, "next": "bye"},
+        "sorry": {"send": {"text": "Sorry: {{ run.error.code }} {{ run.error.status }}"}},
+        "bye": {"end": {}},
+    });
+    let answered = |answers: Vec<Answer>| {
+        let variables = [("plan".to_owned(), json!("a b"))].into_iter().collect();
+        let start = Start { flow: flow(1), variables, replies: Vec::new(), answers, now: NEW_YEAR };
+        simulate(stage(&steps, &json!({"variables": {"plan": "", "reply": ""}})), somebody(), start)
+            .expect("a document")
+    };
+    let answer = |status: u16, body: Value| Answer { status: Some(status), error: None, body };
+    let good = answered(vec![answer(200, json!({"points": 7}))]);
+    assert_eq!(
+        (good.status, told(&good, "request")),
+        (Status::Completed, vec!["POST https://example.com/a%20b".to_owned()])
+    );
+    assert_eq!(told(&good, "sent"), ["You have 7 points."]);
+    let bad = answered(vec![answer(503, Value::Null)]);
+    assert_eq!((bad.status, told(&bad, "sent")), (Status::Completed, vec!["Sorry: status 503".to_owned()]));
+    let unasked = answered(Vec::new());
+    let reason = "a simulation asks no server, and there are no more httpAnswers";
+    assert_eq!((unasked.status, unasked.reason.as_deref()), (Status::Waiting, Some(reason)));
 }

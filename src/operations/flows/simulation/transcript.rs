@@ -17,7 +17,7 @@ pub(in crate::operations) struct Moment {
     pub(in crate::operations) at: String,
     /// The step.
     pub(in crate::operations) step: String,
-    /// `sent`, `received`, `aside`, `waits`, `time`, `step`, `tags`, `field`, `variable`, `note`, `flow`, `conversation` or `end`.
+    /// `sent`, `received`, `aside`, `waits`, `time`, `request`, `answer`, `step`, `tags`, `field`, `variable`, `note`, `flow`, `conversation` or `end`.
     pub(in crate::operations) kind: &'static str,
     /// Untrusted: what happened.
     pub(in crate::operations) what: String,
