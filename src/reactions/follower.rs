@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::flow_runs::{Asking, Documents, FlowRuns};
+use super::pause::pause_after;
 use super::term::Term;
 use crate::app::App;
 use crate::event_log::append::LogError;
@@ -31,8 +32,6 @@ const WORKSPACES_AT_ONCE: usize = 8;
 const LEASE: Duration = Duration::from_secs(6);
 /// How often the clock is compared with what is due: it may have been turned.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long a workspace whose reaction failed is left alone before it is tried again.
-const PAUSE: Duration = Duration::from_secs(5);
 /// Runs that are woken in one pass: overdue ones go on oldest first, beside what is new.
 const DUE_AT_ONCE: u64 = 100;
 /// How long a program that ends waits for requests that are under way, so that their outcomes are known: the lease lasts a little longer.
@@ -276,7 +275,7 @@ impl Reactions {
                         return Some(workspace);
                     }
                     let outcome = self.react(workspace, &mut place).await;
-                    place.paused_until = outcome.is_err().then(|| Instant::now() + PAUSE);
+                    place.paused_until = outcome.as_ref().err().map(|problem| Instant::now() + pause_after(problem));
                     outcome
                 }
                 Err(problem) => Err(problem),
@@ -377,7 +376,7 @@ impl Reactions {
                 Ok(went_on) => woken |= went_on,
                 Err(problem) => {
                     tracing::error!(workspace.id = %run.workspace, %problem, "a run that is due cannot go on");
-                    place.paused_until = Some(Instant::now() + PAUSE);
+                    place.paused_until = Some(Instant::now() + pause_after(&problem));
                 }
             }
         }

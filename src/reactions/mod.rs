@@ -6,6 +6,7 @@
 
 mod flow_runs;
 mod follower;
+mod pause;
 pub mod starting;
 mod term;
 
