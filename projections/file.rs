@@ -35,6 +35,8 @@ const SETUP: &str = "pragma journal_mode = wal; pragma synchronous = normal; pra
 /// SQLite's own measures (2 MB and 4 MB) a file of 4 GB took in 1,000 such events in a second, with 32 MiB and this log 1,900, with
 /// 128 MiB 2,700.
 const WRITER_SETUP: &str = "pragma cache_size = -65536; pragma wal_autocheckpoint = 16384;";
+/// What a reader sets up: up to 16 MiB of pages in memory. A page of a list filtered by what thousands have looks at a few MiB of index.
+const READER_SETUP: &str = "pragma query_only = on; pragma cache_size = -16384;";
 /// Prepared statements kept by the writer: a few sizes of load, upsert and delete for each table.
 const WRITER_STATEMENTS: usize = 256;
 /// Prepared statements kept by a reader: there are as many as there are combinations of filters that are asked for.
@@ -107,7 +109,7 @@ impl File {
         let readers = Pool::new(Access {
             path: path.to_owned(),
             flags: open,
-            setup: format!("{SETUP} pragma query_only = on"),
+            setup: format!("{SETUP} {READER_SETUP}"),
             statements: READER_STATEMENTS,
             connections: READERS,
             patience: READER_PATIENCE,

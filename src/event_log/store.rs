@@ -75,7 +75,7 @@ pub struct ReactionCheckpoint {
 /// What to do about a workspace to which another process is writing at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenHeld {
-    /// Its units are answered with [`Refusal::Held`]; the others do not wait for it.
+    /// It is waited for no longer than a batch takes; then its units are answered with [`Refusal::Held`], and the others are written.
     Skip,
     /// Wait, at most 3 s: [`LogError::Held`] after that.
     Wait,

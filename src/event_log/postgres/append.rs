@@ -30,19 +30,32 @@ pub(super) const BEGIN: &str = "begin; set local lock_timeout = '3s'; set local 
 /// that somebody has locked would keep every caller waiting, and telling nobody.
 const ONE_STATEMENT: Duration = Duration::from_secs(5);
 
+/// How the heads of a batch are locked where another process writes to them.
+#[derive(Clone, Copy, Debug)]
+enum Locking {
+    /// They are waited for as long as a batch takes. Processes that write to the same workspaces take turns then, each with all that waits
+    /// in it; were those that are held passed over, every workspace would come to a transaction of its own.
+    Briefly,
+    /// Those that are held are passed over.
+    Skip,
+    /// They are waited for as long as a transaction may wait.
+    Wait,
+}
+
 /// The beginning of a batch, with the locks in the same round trip. Which heads it got to lock is kept in a setting of the transaction, for
 /// the statement that reads the facts: it sees them as they are under the lock.
-fn begin_and_lock(wanted: &[WorkspaceId], held: WhenHeld) -> String {
+fn begin_and_lock(wanted: &[WorkspaceId], locking: Locking) -> String {
     let ids = wanted.iter().map(|workspace| workspace.0.to_string()).collect::<Vec<_>>().join(",");
-    let skip = match held {
-        WhenHeld::Skip => " skip locked",
-        WhenHeld::Wait => "",
+    let (before, skip, after) = match locking {
+        Locking::Briefly => ("set local lock_timeout = '50ms'; ", "", "; set local lock_timeout = '3s'"),
+        Locking::Skip => ("", " skip locked", ""),
+        Locking::Wait => ("", "", ""),
     };
     format!(
-        "{BEGIN}select set_config('chatbotx.locked', coalesce(string_agg(workspace::text, ','), ''), true) from (
+        "{BEGIN}{before}select set_config('chatbotx.locked', coalesce(string_agg(workspace::text, ','), ''), true) from (
             select workspace from chatbotx_log.heads where workspace = any('{{{ids}}}'::uuid[]) order by workspace
             for update{skip}
-        ) locked"
+        ) locked{after}"
     )
 }
 
@@ -107,16 +120,27 @@ pub(super) async fn append(
     if keeps && let Some(answers) = append_where_unmoved(connection, remembered, units, &touched, now).await? {
         return Ok(answers);
     }
-    // Put together from constants and ids only.
-    let error = match connection.begin_with(AssertSqlSafe(begin_and_lock(&touched.workspaces, held))).await {
-        Ok(transaction) => return append_locked(transaction, keeps, remembered, units, &touched, now).await,
-        Err(error) => error,
+    let ways: &[Locking] = match held {
+        WhenHeld::Skip => &[Locking::Briefly, Locking::Skip],
+        WhenHeld::Wait => &[Locking::Wait],
     };
-    if !is_away(&error) {
-        // The driver does not know that the transaction had begun before the lock was refused.
-        connection.execute("rollback").await?;
+    let mut refused = LogError::Held;
+    for locking in ways {
+        // Put together from constants and ids only.
+        let error = match connection.begin_with(AssertSqlSafe(begin_and_lock(&touched.workspaces, *locking))).await {
+            Ok(transaction) => return append_locked(transaction, keeps, remembered, units, &touched, now).await,
+            Err(error) => error,
+        };
+        if !is_away(&error) {
+            // The driver does not know that the transaction had begun before the lock was refused.
+            connection.execute("rollback").await?;
+        }
+        refused = held_too_long(error);
+        if !matches!(refused, LogError::Held) {
+            break;
+        }
     }
-    Err(held_too_long(error))
+    Err(refused)
 }
 
 /// Appends a batch that can be decided by what is remembered; nothing when that is not so, or not true any more, or the batch as a whole
