@@ -12,7 +12,8 @@ use aggregates::ids::{FlowId, WorkspaceId};
 
 use crate::cell::Cell;
 use crate::cursor::Order;
-use crate::listing::{Candidates, anywhere, like};
+use crate::dialect::exists;
+use crate::listing::{Candidates, Number, anywhere, like};
 use crate::sql::Sql;
 
 /// How many ways to few rows are tried: each costs a count.
@@ -50,7 +51,7 @@ pub(crate) fn conditions(workspace: WorkspaceId, filter: &Filter, now: i64, orde
     let keys = found.into_iter().take(MAX_CANDIDATES).map(|(_, keys)| Candidates {
         column: Sql::new("id"),
         keys,
-        narrow: false,
+        number: Number::Counted,
     });
     conditions.candidates = keys.collect();
     conditions
@@ -122,8 +123,8 @@ impl Translation {
 
     /// `exists` a row of `table t` of the contact `contact` that meets `condition`.
     fn among(&self, table: &'static str, contact: &'static str, condition: Sql) -> Sql {
-        let sql = Sql::new(format!("exists (select 1 from {table} t where t.workspace = ")).bind(&self.workspace);
-        sql.push(format!(" and t.contact = {contact} and ")).append(condition).push(")")
+        let sql = Sql::new(format!("select 1 from {table} t where t.workspace = ")).bind(&self.workspace);
+        exists(sql.push(format!(" and t.contact = {contact} and ")).append(condition))
     }
 
     fn last_of_conversations(&self, column: &'static str) -> Sql {
@@ -206,10 +207,12 @@ impl Translation {
                 Some((0, contacts().append(on(&Sql::new("c.phone"), &test))))
             }
             Subject::CustomField(field) if condition.kind() != Kind::List => {
-                let beginning = on(&Sql::new(BEGINNING), &shortened(&test)?);
+                let short = shortened(&test)?;
                 let sql = of("select t.contact as key from contact_fields t where t.workspace = ");
-                let sql = sql.push("t.field = ").bind(&field).push(" and ").append(beginning);
-                Some((if exact { 1 } else { 5 }, sql.push(" and ").append(on(&Sql::new(VALUE), &test))))
+                let sql = sql.push("t.field = ").bind(&field).push(" and ").append(on(&Sql::new(BEGINNING), &short));
+                // What the index holds tells all about values that are compared with less than that.
+                let sql = if is_short(&test) { sql } else { sql.push(" and ").append(on(&Sql::new(VALUE), &test)) };
+                Some((if exact { 1 } else { 5 }, sql))
             }
             Subject::Tag if exact => {
                 let sql = of("select distinct t.contact as key from contact_tags t where t.workspace = ");
@@ -318,6 +321,20 @@ fn on_items(test: &Test) -> Sql {
     sql.push(")")
 }
 
+/// Whether all that a test compares with is shorter than what the index holds: a value and its beginning are alike to it then.
+fn is_short(test: &Test) -> bool {
+    let short = |key: &Key| matches!(key, Key::Text(text) if text.chars().count() < INDEXED_CHARS);
+    let bound = |bound: &Bound<Key>| match bound {
+        Bound::Included(key) | Bound::Excluded(key) => short(key),
+        Bound::Unbounded => true,
+    };
+    match test {
+        Test::Among(keys) => keys.iter().all(short),
+        Test::Range(from, to) => bound(from) && bound(to),
+        _ => false,
+    }
+}
+
 /// The test that the beginnings of all values that pass `test` pass; nothing for tests that an index does not serve.
 fn shortened(test: &Test) -> Option<Test> {
     let short = |key: &Key| match key {
@@ -330,6 +347,7 @@ fn shortened(test: &Test) -> Option<Test> {
         Bound::Unbounded => Bound::Unbounded,
     };
     match test {
+        _ if is_short(test) => Some(test.clone()),
         Test::Among(keys) => Some(Test::Among(keys.iter().map(short).collect())),
         Test::Range(from, to) => Some(Test::Range(bound(from), bound(to))),
         _ => None,

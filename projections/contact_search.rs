@@ -10,8 +10,8 @@ use crate::contact_filter;
 use crate::contacts::{Contact, widened, workspace_mark};
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
-use crate::dialect::{contact_key, contacts_with, ids_of_contacts_with};
-use crate::listing::{self, Candidates, Count, EXAMINED_MAX, Listed, Listing, Page, anywhere, one_of};
+use crate::dialect::{contact_key, contacts_with, exists, ids_of_contacts_with};
+use crate::listing::{self, Candidates, Count, EXAMINED_MAX, Listed, Listing, Number, Page, anywhere, one_of};
 use crate::sql::Sql;
 use crate::table::Table;
 
@@ -88,9 +88,9 @@ impl Filter {
             _ => ("last_activity_at", true),
         };
         let (mut filters, mut candidates) = (Vec::new(), Vec::new());
-        let mut add = |condition: Sql, column: Sql, keys, narrow| {
+        let mut add = |condition: Sql, column: Sql, keys, number| {
             filters.push(condition);
-            candidates.push(Candidates { column, keys, narrow });
+            candidates.push(Candidates { column, keys, number });
         };
         let select = |condition: &Sql| {
             let sql = Sql::new("select v.id as key from contacts v where v.workspace = ").bind(&workspace);
@@ -98,27 +98,32 @@ impl Filter {
         };
         if let Some(email) = &self.email {
             let condition = Sql::new("v.email_folded = ").bind(&fold(email));
-            add(condition.clone(), Sql::new("id"), select(&condition), true);
+            add(condition.clone(), Sql::new("id"), select(&condition), Number::Few);
         }
         if let Some(phone) = &self.phone {
             let condition = Sql::new("v.phone = ").bind(phone);
-            add(condition.clone(), Sql::new("id"), select(&condition), true);
+            add(condition.clone(), Sql::new("id"), select(&condition), Number::Few);
         }
         if let Some(query) = &self.query
             && let Some(condition) = text_condition("v.search", query)
         {
-            add(condition, contact_key(), text_candidates(workspace, &[&needle(query)]), false);
+            add(condition, contact_key(), text_candidates(workspace, &[&needle(query)]), Number::Parts);
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
-            let condition = Sql::new("exists (").append(keys.clone()).push(" and t.contact = v.id)");
-            add(condition, Sql::new("id"), keys, false);
+            let condition = exists(keys.clone().push(" and t.contact = v.id"));
+            add(condition, Sql::new("id"), keys, Number::Counted);
         }
         if let Some(accounts) = &self.accounts {
             let known = Sql::new("from contact_identities i where i.workspace = ").bind(&workspace).push(" and ");
             let known = known.append(one_of("i.account", accounts));
-            let condition = Sql::new("exists (select 1 ").append(known.clone()).push(" and i.contact = v.id)");
-            add(condition, Sql::new("id"), Sql::new("select distinct i.contact as key ").append(known), false);
+            let condition = exists(Sql::new("select 1 ").append(known.clone()).push(" and i.contact = v.id"));
+            add(
+                condition,
+                Sql::new("id"),
+                Sql::new("select distinct i.contact as key ").append(known),
+                Number::Counted,
+            );
         }
         let mut indexed = Vec::new();
         if let Some((filter, now)) = &self.matching {

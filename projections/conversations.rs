@@ -9,7 +9,8 @@ use aggregates::{Event, Recorded, conversation, message};
 use crate::contact_search::{tagged_contact_ids, text_condition, text_contact_ids};
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
-use crate::listing::{self, Candidates, EXAMINED_MAX, Listed, Listing, Page, one_of};
+use crate::dialect::exists;
+use crate::listing::{self, Candidates, EXAMINED_MAX, Listed, Listing, Number, Page, one_of};
 use crate::messages::Direction;
 use crate::rows::Rows;
 use crate::sql::Sql;
@@ -213,18 +214,18 @@ impl Filter {
             && let Some(condition) = text_condition("c.search", query)
         {
             let contact =
-                Sql::new("exists (select 1 from contacts c where c.workspace = v.workspace and c.id = v.contact and ");
-            filters.push(contact.append(condition).push(")"));
+                Sql::new("select 1 from contacts c where c.workspace = v.workspace and c.id = v.contact and ");
+            filters.push(exists(contact.append(condition)));
             candidates.push(Candidates {
                 column: Sql::new("contact"),
                 keys: text_contact_ids(workspace, query),
-                narrow: false,
+                number: Number::Counted,
             });
         }
         for tag in &self.tags {
             let keys = tagged_contact_ids(workspace, *tag);
-            filters.push(Sql::new("exists (").append(keys.clone()).push(" and t.contact = v.contact)"));
-            candidates.push(Candidates { column: Sql::new("contact"), keys, narrow: false });
+            filters.push(exists(keys.clone().push(" and t.contact = v.contact")));
+            candidates.push(Candidates { column: Sql::new("contact"), keys, number: Number::Counted });
         }
         Listing {
             workspace,

@@ -62,6 +62,21 @@ pub fn ids_of_contacts_with(workspace: WorkspaceId, mark: &str, parts: &[&str]) 
     Sql::either(named, found)
 }
 
+/// Whether `select` finds anything, as a condition that is looked at for one row at a time. PostgreSQL would rather read all that the
+/// subquery finds anywhere, once, and look the rows up in that: however few rows a walk comes to, it would pay for a whole workspace.
+/// It cannot where there is an offset.
+pub fn exists(select: Sql) -> Sql {
+    Sql::new("exists (").append(select).append(Sql::either(Sql::new(""), Sql::new(" offset 0"))).push(")")
+}
+
+/// `rows` of `v`, all of them before they are put in order as `v` again. PostgreSQL would rather walk a table in the order that is asked
+/// for and look each row up among the candidates, when it expects to meet enough of them soon; it is wrong where they lie far apart.
+/// It cannot with an offset. SQLite begins with what stands first.
+pub fn before_order(rows: Sql) -> Sql {
+    let around = Sql::either(Sql::new(""), Sql::new("select * from ("));
+    around.append(rows).append(Sql::either(Sql::new(""), Sql::new(" offset 0) v")))
+}
+
 /// An order for what a subquery has put in order already: SQLite keeps it, and would sort everything once more when told.
 /// PostgreSQL promises nothing, and sees that there is nothing to sort.
 pub fn order_again(order: String) -> Sql {

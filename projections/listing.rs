@@ -10,8 +10,8 @@ use aggregates::ids::WorkspaceId;
 
 use crate::cell::{Cell, decode};
 use crate::cursor::{Cursor, Key, Order};
-use crate::database::{Connection, Error};
-use crate::dialect::order_again;
+use crate::database::{Connection, Database, Error};
+use crate::dialect::{before_order, order_again};
 use crate::sql::Sql;
 use crate::table::Table;
 
@@ -73,8 +73,20 @@ pub(crate) struct Candidates {
     pub column: Sql,
     /// A `select` of its values, without repeats, as `key`.
     pub keys: Sql,
-    /// Whether they are seldom more than a few, as who has one e-mail address: they are read without being counted before.
-    pub narrow: bool,
+    /// How it is found out how many they are.
+    pub number: Number,
+}
+
+/// How it is found out how many candidates a filter leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Number {
+    /// They are seldom more than a few, as who has one e-mail address: they are read without being counted before.
+    Few,
+    /// An index counts them.
+    Counted,
+    /// They are parts of texts. PostgreSQL's index finds the texts that have the same letters, all of them, and each is read before it is
+    /// known whether it has the part: as much work as fetching them, however many are wanted.
+    Parts,
 }
 
 /// What to list.
@@ -133,21 +145,33 @@ impl Listing<'_> {
         if paged { self.behind(sql) } else { sql }
     }
 
+    /// The candidates behind the cursor that pass all filters, in order, up to a limit that has to be bound.
+    fn chosen<T: Table>(&self, select: String, candidates: &Candidates) -> Sql {
+        self.ordered(before_order(self.among::<T>(select, candidates, true)))
+    }
+
     /// The statement that gives the page and one row more.
     fn statement<T: Table>(&self, candidates: Option<&Candidates>) -> Sql {
         let wanted = self.limit + 1;
         let select = format!("select {}", T::columns("v"));
         match candidates {
-            Some(few) => self.ordered(self.among::<T>(select, few, true)).bind(&wanted).planned_by_values(),
-            None if self.filters.is_empty() => self.ordered(self.scan::<T>(select, true)).bind(&wanted),
-            None => {
-                // The inner rows come in order and one by one, so the outer limit ends the walk early.
-                let walked = self.ordered(self.scan::<T>(select.clone(), true)).bind(&self.bound);
-                let sql = Sql::new(select).push(" from (").append(walked).push(") v where true");
-                let sql = sql.and_all(&self.filters).append(order_again(self.order())).push(" limit ").bind(&wanted);
-                sql.planned_by_values()
-            }
+            Some(few) => self.chosen::<T>(select, few).bind(&wanted).planned_by_values(),
+            None => self.walk::<T>(self.bound),
         }
+    }
+
+    /// The same by walking, where at most so many rows are held against filters.
+    fn walk<T: Table>(&self, most: u64) -> Sql {
+        let wanted = self.limit + 1;
+        let select = format!("select {}", T::columns("v"));
+        if self.filters.is_empty() {
+            return self.ordered(self.scan::<T>(select, true)).bind(&wanted);
+        }
+        // The inner rows come in order and one by one, so the outer limit ends the walk early.
+        let walked = self.ordered(self.scan::<T>(select.clone(), true)).bind(&most);
+        let sql = Sql::new(select).push(" from (").append(walked).push(") v where true");
+        let sql = sql.and_all(&self.filters).append(order_again(self.order())).push(" limit ").bind(&wanted);
+        sql.planned_by_values()
     }
 
     /// How the database would go about it, with and without candidates.
@@ -186,7 +210,16 @@ impl Listing<'_> {
 
 /// Gives a page.
 pub(crate) async fn page<T: Listed>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Page<T>, Error> {
-    if let Some(page) = narrow_page(connection, listing).await? {
+    let few = listing.candidates.iter().find(|candidates| candidates.number == Number::Few);
+    if let Some(few) = few
+        && let Some(page) = counted_page(connection, listing, few, NARROW).await?
+    {
+        return Ok(page);
+    }
+    if let [parts] = &listing.candidates[..]
+        && (parts.number, connection.database()) == (Number::Parts, Database::Postgres)
+        && let Some(page) = page_of_parts(connection, listing, parts).await?
+    {
         return Ok(page);
     }
     if let Some(few) = listing.few(connection, listing.bound * FEW_OF_10 / 10).await? {
@@ -207,24 +240,51 @@ pub(crate) async fn page<T: Listed>(connection: &mut Connection, listing: &Listi
     Ok(Page { items, next: Some(end), examined: Some(listing.bound) })
 }
 
-/// A page of a list with a filter that should leave few rows, by one statement, which tells how many it did; nothing when there is no
-/// such filter, or when they were more, or when it cannot be told whether they were.
-async fn narrow_page<T: Listed>(connection: &mut Connection, listing: &Listing<'_>) -> Result<Option<Page<T>>, Error> {
-    let Some(narrow) = listing.candidates.iter().find(|candidates| candidates.narrow) else { return Ok(None) };
-    let counted = Sql::new("select c.key, count(*) over () as found from (").append(narrow.keys.clone());
-    let counted = counted.push(" limit ").bind(&(NARROW + 1)).push(") c");
-    let counted = Candidates { column: narrow.column.clone(), keys: counted, narrow: true };
+/// A page of a list with a filter that should leave at most so many rows, by one statement, which tells how many it did; nothing when they
+/// were more, or when it cannot be told whether they were.
+async fn counted_page<T: Listed>(
+    connection: &mut Connection,
+    listing: &Listing<'_>,
+    candidates: &Candidates,
+    most: u64,
+) -> Result<Option<Page<T>>, Error> {
+    let counted = Sql::new("select c.key, count(*) over () as found from (").append(candidates.keys.clone());
+    let counted = counted.push(" limit ").bind(&(most + 1)).push(") c");
+    let counted = Candidates { column: candidates.column.clone(), keys: counted, number: candidates.number };
     let select = format!("select {}, k.found", T::columns("v"));
-    let rows =
-        listing.ordered(listing.among::<T>(select, &counted, true)).bind(&(listing.limit + 1)).raw(connection).await?;
+    let rows = listing.chosen::<T>(select, &counted).bind(&(listing.limit + 1)).raw(connection).await?;
     let found: Option<u64> = rows.first().map(|row| decode(row, T::COLUMNS.len())).transpose()?;
     // No row at all means no candidate only where nothing else can have held them back.
     let alone = listing.filters.len() == 1 && listing.indexed.is_empty() && listing.after.is_none();
-    if !found.map_or(alone, |found| found <= NARROW) {
+    if !found.map_or(alone, |found| found <= most) {
         return Ok(None);
     }
     let items: Result<Vec<T>, Error> = rows.iter().map(T::from_row).collect();
     Ok(Some(listing.paged(items?)))
+}
+
+/// A page of the texts that have a part: a short walk finds what is common, a long one what is less so, and the index is asked for what
+/// is rare. Nothing when that is too much all the same.
+async fn page_of_parts<T: Listed>(
+    connection: &mut Connection,
+    listing: &Listing<'_>,
+    parts: &Candidates,
+) -> Result<Option<Page<T>>, Error> {
+    let mut walked = listing.bound / 10;
+    loop {
+        let items: Vec<T> = listing.walk::<T>(walked).rows(connection).await?;
+        let found = items.len() as u64;
+        if found > listing.limit {
+            return Ok(Some(listing.paged(items)));
+        }
+        // What the whole walk would find at this rate; twice as much as is wanted makes it likely enough.
+        let likely = found * listing.bound / walked > 2 * listing.limit;
+        if walked == listing.bound || !likely {
+            break;
+        }
+        walked = listing.bound;
+    }
+    counted_page(connection, listing, parts, listing.bound).await
 }
 
 /// The place of the last row that a walk examines; none when the table ends before.

@@ -124,3 +124,41 @@ async fn names_are_in_the_order_of_their_bytes_on_every_page() {
         assert_eq!(found, wanted);
     }
 }
+
+#[tokio::test]
+async fn parts_of_texts_are_found_however_common_they_are_and_page_by_page() {
+    let mut given = Given::default();
+    let workspace = given.workspace("Acme");
+    // Of 300, the oldest are 7 rare ones; every third is common, and each tenth of the rest less so.
+    for number in 0..300 {
+        let name = match number {
+            0..7 => "Ximena",
+            _ if number % 3 == 0 => "Maria",
+            _ if number % 10 == 1 => "Olga",
+            _ => "Wei",
+        };
+        given.contact(workspace, person(name, &format!("{number:03}"), "", ""), None);
+    }
+    for tables in folded(&given).await {
+        let mut reader = tables.read().await.expect("a reader");
+        for (query, wanted) in [("xime", 7), ("mari", 97), ("olg", 19), ("nobody", 0), ("ana", 0)] {
+            let filter = Filter { query: Some(query.to_owned()), ..Filter::default() };
+            let (mut after, mut names): (Option<Cursor>, _) = (None, Vec::new());
+            loop {
+                let listing = Listing { bound: 100, ..filter.listing(workspace, Order::Created, after.as_ref(), 6) };
+                let page: Page<Contact> = super::page(reader.connection(), &listing).await.expect("a page");
+                assert!(page.items.len() <= 6 && page.examined.is_none(), "{query}");
+                names.extend(page.items.into_iter().map(|row| row.sort_name));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(names.len(), wanted, "{query}");
+            assert!(
+                names.iter().is_sorted_by_key(|name| std::cmp::Reverse(name[name.len() - 3..].to_owned())),
+                "{names:?}"
+            );
+        }
+    }
+}

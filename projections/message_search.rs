@@ -7,7 +7,7 @@ use crate::contacts::workspace_mark;
 use crate::cursor::{Cursor, Key, Order};
 use crate::database::{Connection, Error};
 use crate::dialect::{message_key, messages_with};
-use crate::listing::{self, Candidates, EXAMINED_MAX, Listed, Listing, Page, anywhere, one_of};
+use crate::listing::{self, Candidates, EXAMINED_MAX, Listed, Listing, Number, Page, anywhere, one_of};
 use crate::messages::{Direction, Message, select};
 use crate::sql::Sql;
 use crate::words::{Words, spread};
@@ -55,13 +55,13 @@ impl Filter {
             // The workspace's mark is one of the parts: what other workspaces say is passed over, not counted.
             let parts: Vec<&str> = needles.iter().map(String::as_str).collect();
             let keys = messages_with(workspace, &workspace_mark(workspace), &parts);
-            candidates.push(Candidates { column: message_key(), keys, narrow: false });
+            candidates.push(Candidates { column: message_key(), keys, number: Number::Parts });
         }
         if let Some(contact) = &self.contact {
             filters.push(Sql::new("v.contact = ").bind(contact));
             let keys = Sql::new("select m.").append(message_key()).push(" as key from messages m where m.workspace = ");
             let keys = keys.bind(&workspace).push(" and m.contact = ").bind(contact);
-            candidates.push(Candidates { column: message_key(), keys, narrow: false });
+            candidates.push(Candidates { column: message_key(), keys, number: Number::Counted });
         }
         filters.extend(self.accounts.as_ref().map(|accounts| one_of("v.account", accounts)));
         filters.extend(self.direction.map(|direction| Sql::new("v.direction = ").bind(&direction)));

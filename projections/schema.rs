@@ -131,9 +131,11 @@ impl Server {
         Ok(())
     }
 
-    /// A moment to read from.
+    /// A moment to read from. What is asked is found by an index: where much is expected to fit, the planner would rather read a table
+    /// from its beginning until there is enough, and reads all of it when it was wrong, other workspaces' rows among them.
     pub(crate) async fn begin_read(&self) -> Result<Connection, Error> {
-        self.begin(&self.readers, "begin isolation level repeatable read read only").await
+        let how = "begin isolation level repeatable read read only; set local enable_seqscan to off";
+        self.begin(&self.readers, how).await
     }
 
     /// A transaction to write in. The tables follow from the log: what a crash takes is folded again, so nobody waits for the disk.

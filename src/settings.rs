@@ -24,6 +24,9 @@ pub struct Settings {
     pub url_tokens: bool,
     /// How much one caller may ask for.
     pub limits: Limits,
+    /// Serves the fixtures of the conformance suite, and lets everybody in.
+    #[cfg(feature = "conformance")]
+    pub conformance: Option<crate::mcp::conformance::OpenHouse>,
 }
 
 impl Default for Settings {
@@ -36,6 +39,8 @@ impl Default for Settings {
             trust_proxy: Vec::new(),
             url_tokens: true,
             limits: Limits::default(),
+            #[cfg(feature = "conformance")]
+            conformance: None,
         }
     }
 }

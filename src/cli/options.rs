@@ -60,6 +60,10 @@ pub struct HttpOptions {
     /// Whether `?token=` is accepted where a client cannot send headers
     #[arg(long, env = "CHATBOTX_URL_TOKENS", value_name = "on|off", global = true, default_value = "on")]
     pub url_tokens: Switch,
+    /// Serve the fixtures of the conformance suite, to everybody
+    #[cfg(feature = "conformance")]
+    #[arg(long, global = true, hide = true)]
+    pub conformance: bool,
     /// Rates.
     #[command(flatten)]
     pub limits: LimitOptions,
@@ -123,6 +127,8 @@ impl HttpOptions {
                 connections: places(self.limits.limit_connections),
                 ..Limits::default()
             },
+            #[cfg(feature = "conformance")]
+            conformance: None,
         }
     }
 }
@@ -203,5 +209,13 @@ mod tests {
         let open = settings(&["--limit-streams-per-token=7", "--limit-event-streams=8", "--limit-connections=9"]);
         assert_eq!((open.streams_per_token, open.event_streams, open.connections), (7, 8, 9));
         assert_eq!(settings(&["--limit-connections=0"]).connections, Semaphore::MAX_PERMITS);
+    }
+
+    /// What people build and install is built without features.
+    #[cfg(not(feature = "conformance"))]
+    #[test]
+    fn a_program_that_was_built_without_the_fixtures_does_not_know_their_switch() {
+        let parsed = Arguments::try_parse_from(["chatbotx", "serve", "--conformance"]);
+        assert_eq!(parsed.unwrap_err().kind(), clap::error::ErrorKind::UnknownArgument);
     }
 }

@@ -20,7 +20,10 @@ use crate::local::control::first_token;
 use crate::local::holder::Yields;
 use crate::local::service::{FIRST_START, FIRST_WORKSPACE, opener};
 use crate::local::{DataFolder, Reach, doors};
+#[cfg(feature = "conformance")]
+use crate::mcp::conformance::OpenHouse;
 use crate::problem::{Code, Problem};
+use crate::settings::Settings;
 
 /// A little longer than the door lets calls finish: then the folder is given back in any case.
 const DRAIN: Duration = Duration::from_secs(9);
@@ -48,7 +51,7 @@ pub async fn serve(options: &GlobalOptions) -> Result<(), Problem> {
         let token = app.alone(FIRST_START, first_start(&app)).await?;
         holder.announce(&address)?;
         greet(options, &folder, &address, token.as_ref())?;
-        run(Arc::clone(&app), options, listener).await?;
+        run(Arc::clone(&app), settings(options, token.as_ref())?, listener).await?;
         // Whoever watches over the process is told that starting it again is of no use.
         app.refuse_if_outdated()
     }
@@ -68,14 +71,34 @@ fn take_file_descriptors() {
     }
 }
 
-async fn run(app: Arc<App>, options: &GlobalOptions, listener: TcpListener) -> Result<(), Problem> {
+#[cfg(not(feature = "conformance"))]
+fn settings(options: &GlobalOptions, _: Option<&FirstToken>) -> Result<Settings, Problem> {
+    Ok(options.http.settings())
+}
+
+/// With `--conformance` everybody comes in: so it is only to be had on the loopback interface, and over a folder that is empty.
+#[cfg(feature = "conformance")]
+fn settings(options: &GlobalOptions, first: Option<&FirstToken>) -> Result<Settings, Problem> {
+    let mut settings = options.http.settings();
+    if options.http.conformance {
+        let refused = |message| Problem::invalid("conformance", message);
+        if !settings.listen.ip().is_loopback() {
+            return Err(refused("the fixtures are served on the loopback interface only"));
+        }
+        let first = first.ok_or_else(|| refused("the fixtures are served over a new data folder only"))?;
+        settings.conformance = OpenHouse::with(&first.token.text);
+    }
+    Ok(settings)
+}
+
+async fn run(app: Arc<App>, settings: Settings, listener: TcpListener) -> Result<(), Problem> {
     let stop = stop_signal()?;
     let too_late = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        outcome = doors::serve_http(app, options.http.settings(), listener, stop.clone()) => outcome,
+        outcome = doors::serve_http(app, settings, listener, stop.clone()) => outcome,
         () = too_late => {
             tracing::warn!("some calls did not finish in time and are cut off");
             Ok(())

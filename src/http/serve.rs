@@ -59,13 +59,8 @@ impl Server {
         let gate = Gate::new(Arc::clone(&backend), settings);
         let calls = Arc::new(Calls::new(&settings.limits));
         let streams_end = CancellationToken::new();
-        let door = Door::new(
-            Arc::clone(&backend),
-            Arc::clone(&gate),
-            Arc::clone(&calls),
-            settings.limits,
-            streams_end.clone(),
-        );
+        let door =
+            Door::new(Arc::clone(&backend), Arc::clone(&gate), Arc::clone(&calls), settings, streams_end.clone());
         let front = Front::new(settings, Arc::clone(&readiness));
         // What is not routed is not there. That includes OAuth discovery: a client that finds it ignores the token it was given.
         let router = mcp::routes(door)
@@ -74,6 +69,11 @@ impl Server {
             .merge(more)
             .fallback(async || refusal::not_found("there is nothing at this address"))
             .layer(from_fn_with_state(front, guard));
+        #[cfg(feature = "conformance")]
+        let router = match settings.conformance.clone() {
+            Some(house) => router.layer(from_fn_with_state(house, mcp::conformance::let_in)),
+            None => router,
+        };
         Self { router, gate, calls, readiness, streams_end }
     }
 

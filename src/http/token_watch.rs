@@ -1,4 +1,4 @@
-//! Looks at the tokens behind open event streams again and again, so that a revoked or expired token closes them. One look per
+//! Looks at the tokens behind open event streams and sessions again and again, so that a revoked or expired token closes them. One look per
 //! token, however many streams it has.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Tokens that are looked at side by side.
 const LOOKS_AT_ONCE: usize = 16;
 
-/// The tokens that have open streams.
+/// The tokens that have open streams or sessions.
 pub struct TokenWatch {
     backend: Arc<dyn Backend>,
     streams_max: usize,
@@ -26,13 +26,16 @@ pub struct TokenWatch {
 struct Watched {
     revoked: CancellationToken,
     streams: usize,
+    /// All that is to end with the token: its streams, and its sessions.
+    all: usize,
 }
 
-/// One open stream; dropping it forgets the stream.
+/// One open stream, or a session; dropping it forgets it.
 pub struct WatchedStream {
     watch: Arc<TokenWatch>,
     token: Arc<str>,
     revoked: CancellationToken,
+    is_stream: bool,
 }
 
 impl TokenWatch {
@@ -47,21 +50,36 @@ impl TokenWatch {
     pub fn open(self: &Arc<Self>, token: &Arc<str>) -> Option<WatchedStream> {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let has_too_many = tokens.get(token).is_some_and(|watched| watched.streams >= self.streams_max);
-        (!has_too_many).then(|| self.add(&mut tokens, token))
+        (!has_too_many).then(|| self.add(&mut tokens, token, true))
     }
 
     /// Registers a stream that carries the answer to a call. It is never refused: the call has been carried out.
     #[must_use]
     pub fn answer(self: &Arc<Self>, token: &Arc<str>) -> WatchedStream {
-        self.add(&mut self.tokens.lock().unwrap_or_else(PoisonError::into_inner), token)
+        self.add(&mut self.tokens.lock().unwrap_or_else(PoisonError::into_inner), token, true)
     }
 
-    fn add(self: &Arc<Self>, tokens: &mut HashMap<Arc<str>, Watched>, token: &Arc<str>) -> WatchedStream {
-        let watched = tokens
-            .entry(Arc::clone(token))
-            .or_insert_with(|| Watched { revoked: CancellationToken::new(), streams: 0 });
-        watched.streams += 1;
-        WatchedStream { watch: Arc::clone(self), token: Arc::clone(token), revoked: watched.revoked.clone() }
+    /// Registers a session, which is to end with its token though no stream of it may be open. Sessions are counted elsewhere.
+    #[must_use]
+    pub fn session(self: &Arc<Self>, token: &Arc<str>) -> WatchedStream {
+        self.add(&mut self.tokens.lock().unwrap_or_else(PoisonError::into_inner), token, false)
+    }
+
+    fn add(
+        self: &Arc<Self>,
+        tokens: &mut HashMap<Arc<str>, Watched>,
+        token: &Arc<str>,
+        is_stream: bool,
+    ) -> WatchedStream {
+        let watched = tokens.entry(Arc::clone(token)).or_insert_with(|| Watched {
+            revoked: CancellationToken::new(),
+            streams: 0,
+            all: 0,
+        });
+        watched.streams += usize::from(is_stream);
+        watched.all += 1;
+        let revoked = watched.revoked.clone();
+        WatchedStream { watch: Arc::clone(self), token: Arc::clone(token), revoked, is_stream }
     }
 
     /// Looks at the tokens until `stop`.
@@ -85,7 +103,7 @@ impl TokenWatch {
         futures::stream::iter(open)
             .for_each_concurrent(LOOKS_AT_ONCE, async |(token, revoked)| {
                 if self.backend.authenticate(&token).await.err() == Some(NotLetIn::Unauthenticated) {
-                    tracing::info!("a token with open streams opens nothing any more; its streams are closed");
+                    tracing::info!("a token opens nothing any more; its streams and sessions are closed");
                     revoked.cancel();
                 }
             })
@@ -105,8 +123,9 @@ impl Drop for WatchedStream {
     fn drop(&mut self) {
         let mut tokens = self.watch.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(watched) = tokens.get_mut(&self.token) {
-            watched.streams -= 1;
-            if watched.streams == 0 {
+            watched.streams -= usize::from(self.is_stream);
+            watched.all -= 1;
+            if watched.all == 0 {
                 tokens.remove(&self.token);
             }
         }
@@ -144,8 +163,10 @@ mod tests {
         let first = watch.open(&good).unwrap();
         assert!(watch.open(&good).is_none());
         drop(watch.answer(&good));
+        drop(watch.session(&good));
         let _second = watch.open(&other).unwrap();
         drop(first);
-        assert!(watch.open(&good).is_some());
+        let _session = watch.session(&good);
+        assert!(watch.open(&good).is_some(), "a session is no stream");
     }
 }

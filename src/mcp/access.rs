@@ -52,7 +52,8 @@ impl Access {
     }
 }
 
-/// What a session belongs to. The token's id, not its text: a rotated token keeps its sessions.
+/// What a session belongs to. The token's id, not its text: while a rotated token has two secrets, either is its owner. The session ends with
+/// the secret that opened it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
     workspace: WorkspaceId,

@@ -108,3 +108,78 @@ async fn a_read_through_another_tool_is_given_up_like_a_read() {
     let (answer, ()) = tokio::join!(read, stop);
     assert_eq!(problem(&answer)["code"], "unavailable");
 }
+
+/// Over a legacy stream: the signs of life of rmcp's own streams go by another clock than the one that tests turn.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_takes_long_says_so_again_and_again() {
+    let doors = doors();
+    let (mut events, address) = doors.stream("/mcp/sse", "good").await;
+    let post = async |message: Value| {
+        let status = doors.send(Method::POST, &address, &[], Some(message)).await.status();
+        assert_eq!(status, StatusCode::ACCEPTED);
+    };
+    post(initialize()).await;
+    events.json().await;
+    post(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+    let params = json!({"name": "list_events", "arguments": {"hang": true}, "_meta": {"progressToken": "signs"}});
+    post(json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params})).await;
+    for seconds in [10.0, 20.0, 30.0, 40.0, 50.0] {
+        let mut data = String::new();
+        // Comments keep the connection alive.
+        while data.is_empty() {
+            data = events.next().await.unwrap().1;
+        }
+        let sign: Value = serde_json::from_str(&data).unwrap();
+        assert_eq!(sign["method"], "notifications/progress");
+        assert_eq!((&sign["params"]["progressToken"], &sign["params"]["progress"]), (&json!("signs"), &json!(seconds)));
+    }
+    assert_eq!(problem(&events.json().await)["code"], "unavailable", "a read is given up in the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_ends_when_its_client_hangs_up() {
+    let doors = doors();
+    let params = || json!({"name": "list_events", "arguments": {"hang": true}});
+    let began = tokio::time::Instant::now();
+    tokio::select! {
+        _ = doors.request(GOOD, "/mcp", "tools/call", params()) => panic!("it was answered"),
+        () = doors.server.calls.running(|running| *running == 1) => {}
+    }
+    doors.server.calls.idle().await;
+    assert!(began.elapsed() < Duration::from_secs(1), "before it was answered");
+
+    let response = doors.request(GOOD, "/mcp", "tools/call", params()).await;
+    assert_eq!(response.status(), StatusCode::OK, "the first sign of life opens the stream");
+    doors.server.calls.running(|running| *running == 1).await;
+    let began = tokio::time::Instant::now();
+    drop(response);
+    doors.server.calls.idle().await;
+    assert!(began.elapsed() < Duration::from_secs(1), "after its stream was opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_over_a_legacy_stream_ends_when_it_is_cancelled_and_with_the_stream() {
+    let doors = doors();
+    let (mut events, address) = doors.stream("/mcp/sse", "good").await;
+    let post = async |message: Value| {
+        let status = doors.send(Method::POST, &address, &[], Some(message)).await.status();
+        assert_eq!(status, StatusCode::ACCEPTED);
+    };
+    let read = |id: u32| {
+        let params = json!({"name": "list_events", "arguments": {"hang": true}});
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+    };
+    post(initialize()).await;
+    events.json().await;
+    post(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+    let began = tokio::time::Instant::now();
+    post(read(7)).await;
+    doors.server.calls.running(|running| *running == 1).await;
+    post(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}})).await;
+    doors.server.calls.idle().await;
+    post(read(8)).await;
+    doors.server.calls.running(|running| *running == 1).await;
+    drop(events);
+    doors.server.calls.idle().await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+}

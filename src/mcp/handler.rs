@@ -8,7 +8,8 @@ use aggregates::metadata::Client;
 use axum::http::request::Parts;
 use futures::FutureExt;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig,
     SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
@@ -22,7 +23,7 @@ use tracing::Instrument;
 use super::access::Access;
 use super::calls::Calls;
 use super::subscriptions::Subscriptions;
-use super::{Backend, resources, tools};
+use super::{Backend, progress, prompts, resources, tools};
 use crate::http::metrics;
 use crate::operations::{CallOptions, Operation, registry};
 use crate::problem::{Code, Problem};
@@ -32,6 +33,9 @@ const REQUEST_ID_KEY: &str = "chatbotx/requestId";
 const REQUEST_ID_LENGTH_MAX: usize = 255;
 /// No call keeps a client waiting longer; clients give up at 60 s. The longest operation, `wait_for_events`, takes 55 s.
 const READ_TIME_MAX: Duration = Duration::from_secs(58);
+/// For how long a client may keep a list. What is listed follows from the token's rights, which are fixed, and from the program's
+/// version: so a client learns of a new version's tools within this time.
+const LISTS_KEPT_MS: u64 = 5 * 60 * 1_000;
 /// Clients cut instructions at 2,000 characters: the key facts come first.
 const INSTRUCTIONS: &str = "ChatbotX is a messaging workspace: contacts, their conversations on channels, tags and custom fields. \
 Find a contact with list_contacts or name it directly: contactId takes an id, email:<address>, phone:<E.164> or <channel>:<user id>. \
@@ -129,7 +133,13 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let can = ServerCapabilities::builder().enable_tools().enable_resources().enable_resources_subscribe();
+        // No list changes while a session lasts, so none is said to.
+        let can = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_completions()
+            .enable_resources()
+            .enable_resources_subscribe();
         ServerConfig::new(can.build())
             .with_server_info(Implementation::new("chatbotx", env!("CARGO_PKG_VERSION")).with_title("ChatbotX"))
             .with_instructions(INSTRUCTIONS)
@@ -144,8 +154,33 @@ impl ServerHandler for Handler {
         let listed = registry::all().list(&caller, &selection);
         // The list depends on the token, so no shared cache may keep it.
         Ok(ListToolsResult::with_all_items(listed.map(tools::describe).collect())
-            .with_ttl_ms(0)
+            .with_ttl_ms(LISTS_KEPT_MS)
             .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let listed = prompts::list(&self.access(&context)?.caller);
+        Ok(ListPromptsResult::with_all_items(listed).with_ttl_ms(LISTS_KEPT_MS).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(prompts::get(&self.access(&context)?.caller, &request)?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        self.completion(request, &context).await
     }
 
     async fn list_resources(
@@ -154,7 +189,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let listed = resources::list(&self.access(&context)?.caller);
-        Ok(ListResourcesResult::with_all_items(listed).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
+        Ok(ListResourcesResult::with_all_items(listed).with_ttl_ms(LISTS_KEPT_MS).with_cache_scope(CacheScope::Private))
     }
 
     async fn list_resource_templates(
@@ -163,7 +198,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let listed = resources::templates(&self.access(&context)?.caller);
-        Ok(ListResourceTemplatesResult::with_all_items(listed).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
+        Ok(ListResourceTemplatesResult::with_all_items(listed)
+            .with_ttl_ms(LISTS_KEPT_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn read_resource(
@@ -221,7 +258,7 @@ impl ServerHandler for Handler {
         let outcome = match meant {
             Ok((operation, arguments)) => {
                 let call = self.carry_out(operation, access, options, arguments, &context.ct);
-                call.instrument(span.clone()).await
+                progress::tell_while(&context, call.instrument(span.clone())).await
             }
             // It means nothing, and counts all the same.
             Err(problem) => self.calls.begin(access.owner(), access.caller.workspace).and(Err(problem)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_stream::stream;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
@@ -16,7 +16,6 @@ use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::service::serve_server_with_ct;
 use rmcp::transport::Transport;
-use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -24,7 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::access::Access;
 use super::sessions::{Inbound, Sessions};
 use super::streamable::Streamable;
-use super::{Handler, Session};
+use super::{Handler, Session, not_a_message};
 use crate::http::refusal;
 use crate::http::token_watch::WatchedStream;
 
@@ -177,12 +176,8 @@ pub(super) fn session_id(query: Option<&str>) -> Option<String> {
 
 /// Takes a message into a session that the caller may use.
 pub(super) async fn post(inbound: Inbound, headers: &HeaderMap, body: Body, bytes_max: usize) -> Response {
-    let is_json = |value: &HeaderValue| {
-        let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("application/json")
-    };
     // A form of a foreign page cannot send JSON without asking first.
-    if !headers.get(header::CONTENT_TYPE).is_some_and(is_json) {
+    if !not_a_message::is_json(headers) {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return refusal::refuse(status, "unsupported_media_type", "the message must be application/json");
     }
@@ -191,9 +186,7 @@ pub(super) async fn post(inbound: Inbound, headers: &HeaderMap, body: Body, byte
         return refusal::refuse(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message);
     };
     let Ok(mut message) = serde_json::from_slice::<ClientJsonRpcMessage>(&bytes) else {
-        let error =
-            json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32700, "message": "this is no JSON-RPC message"}});
-        return (StatusCode::BAD_REQUEST, axum::Json(error)).into_response();
+        return not_a_message::refused();
     };
     message.insert_extension(inbound.access);
     match inbound.queue.send_timeout(message, POST_PATIENCE).await {

@@ -13,10 +13,16 @@ mod budget_tests;
 mod calls;
 #[cfg(test)]
 mod calls_tests;
+mod completions;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod handler;
 mod legacy_sse;
 mod listening;
+mod not_a_message;
 mod pipe;
+mod progress;
+mod prompts;
 mod resource_requests;
 mod resources;
 #[cfg(test)]

@@ -111,11 +111,15 @@ pub(super) fn named(uri: &str) -> Option<Named> {
     Some(Named { operation: registry::all().get(kind.operation).ok()?, arguments, changes })
 }
 
+/// The names of the operations that `caller` may use.
+pub(super) fn may_use(caller: &Caller) -> BTreeSet<&'static str> {
+    let everything = Selection { toolsets: None, read_only: false };
+    registry::all().list(caller, &everything).map(|operation| operation.facts.name).collect()
+}
+
 /// Kinds whose getter `caller` may use.
 fn open_to(caller: &Caller) -> impl Iterator<Item = &'static Kind> {
-    let everything = Selection { toolsets: None, read_only: false };
-    let allowed: BTreeSet<&str> =
-        registry::all().list(caller, &everything).map(|operation| operation.facts.name).collect();
+    let allowed = may_use(caller);
     KINDS.iter().filter(move |kind| allowed.contains(kind.operation))
 }
 

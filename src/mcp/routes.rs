@@ -16,15 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::access::Access;
 use super::calls::Calls;
 use super::legacy_sse::{self, Opening};
-use super::listening;
 use super::sessions::Sessions;
 use super::streamable::{Outcome, Streamable};
-use super::{Backend, Handler};
+use super::{Backend, Handler, listening, not_a_message};
 use crate::http::events::accepts_event_stream;
 use crate::http::gate::{Gate, Identified};
 use crate::http::refusal;
 use crate::http::token_watch::WatchedStream;
-use crate::settings::Limits;
+use crate::settings::{Limits, Settings};
 
 /// When a client that has too many sessions may try again: a session is called idle after this time.
 const SESSION_WAIT: Duration = Duration::from_secs(60);
@@ -49,12 +48,16 @@ impl Door {
         backend: Arc<dyn Backend>,
         gate: Arc<Gate>,
         calls: Arc<Calls>,
-        limits: Limits,
+        settings: &Settings,
         stop: CancellationToken,
     ) -> Arc<Self> {
+        let limits = settings.limits;
         let handler = Handler::new(backend, calls);
         let sessions = Sessions::new(&limits);
-        let streamable = Streamable::new(handler.clone(), Arc::clone(&sessions), &limits, stop.clone());
+        let served = handler.clone();
+        #[cfg(feature = "conformance")]
+        let served = super::conformance::Served::over(served, settings.conformance.is_some());
+        let streamable = Streamable::new(served, Arc::clone(&sessions), &limits, stop.clone());
         Arc::new(Self { gate, handler, sessions, streamable, limits, stop })
     }
 
@@ -78,9 +81,11 @@ impl Door {
                 Err(response) => return response,
             };
         }
+        let session = self.gate.watch.session(&caller.token);
+        let says_json = not_a_message::is_json(&parts.headers);
         // Without a session rmcp gives no response before the call's answer: a call that waits must not outlive its token.
         let outcome = tokio::select! {
-            outcome = self.streamable.handle(Request::from_parts(parts, body), access) => outcome,
+            outcome = self.streamable.handle(Request::from_parts(parts, body), access, session) => outcome,
             () = watched.revoked().cancelled() => {
                 return refusal::unauthenticated(true, "the token is unknown, expired or revoked");
             }
@@ -88,6 +93,10 @@ impl Door {
         match outcome {
             Outcome::UnknownSession => refusal::not_found("there is no such session; initialize again"),
             Outcome::Full => refusal::too_many("this token has too many open sessions", SESSION_WAIT),
+            // rmcp says so of a body that it cannot read, too, though its type is the right one.
+            Outcome::Answered(response) if says_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                not_a_message::refused()
+            }
             Outcome::Answered(response) if is_event_stream(response.headers()) => end_when_revoked(response, watched),
             Outcome::Answered(response) => response,
         }

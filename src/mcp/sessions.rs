@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rmcp::model::ClientJsonRpcMessage;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::access::{Access, Owner};
 use crate::http::metrics::{self, OpenSession};
@@ -38,6 +39,8 @@ struct Session {
     /// The inbound end of a legacy stream; a Streamable HTTP session has none.
     legacy: Option<Inbound>,
     _gauge: OpenSession,
+    /// Tells whoever waits for it that the session is gone.
+    _ended: DropGuard,
 }
 
 /// Where the messages that are posted to a legacy session go.
@@ -59,6 +62,8 @@ pub struct Full;
 pub struct Opened {
     /// The id, 256 random bits.
     pub id: Arc<str>,
+    /// Fires when the session is gone from here.
+    pub ended: CancellationToken,
     /// Idle Streamable HTTP sessions that are gone from here and have to be closed.
     pub evicted: Vec<Arc<str>>,
 }
@@ -91,9 +96,16 @@ impl Sessions {
         let id: Arc<str> = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()).into();
         let transport = if legacy.is_some() { "legacy_sse" } else { "streamable_http" };
         *state.per_owner.entry(owner.clone()).or_insert(0) += 1;
-        let session = Session { owner, used: Instant::now(), legacy, _gauge: metrics::session_opened(transport) };
+        let ended = CancellationToken::new();
+        let session = Session {
+            owner,
+            used: Instant::now(),
+            legacy,
+            _gauge: metrics::session_opened(transport),
+            _ended: ended.clone().drop_guard(),
+        };
         state.by_id.insert(Arc::clone(&id), session);
-        Ok(Opened { id, evicted })
+        Ok(Opened { id, ended, evicted })
     }
 
     /// Whether `owner` has a Streamable HTTP session of this id; marks it as used.

@@ -1,7 +1,9 @@
 //! Whose session is whose, over both HTTP transports.
 
 use axum::http::{Method, StatusCode, header};
-use serde_json::json;
+use axum::response::Response;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
 
 use crate::http::test_doors::{Events, GOOD, OTHER, answer, doors, doors_with, initialize, ping};
 use crate::settings::{Limits, Settings};
@@ -123,4 +125,58 @@ async fn a_revoked_token_ends_its_streams_on_both_transports() {
     assert_eq!(doors.send(Method::POST, "/mcp", &headers, Some(ping(1))).await.status(), StatusCode::UNAUTHORIZED);
     doors.server.streams_end.cancel();
     assert_eq!(other.next().await, None, "the other token's stream was open until the server stopped");
+}
+
+#[tokio::test]
+async fn every_revision_with_a_handshake_is_spoken() {
+    for revision in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        let doors = doors();
+        let mut request = initialize();
+        request["params"]["protocolVersion"] = json!(revision);
+        let said = answer(doors.send(Method::POST, "/mcp", &[GOOD], Some(request.clone())).await).await;
+        assert_eq!(said["result"]["protocolVersion"], revision);
+        let (mut events, address) = doors.stream("/mcp/sse", "good").await;
+        assert_eq!(doors.send(Method::POST, &address, &[], Some(request)).await.status(), StatusCode::ACCEPTED);
+        assert_eq!(events.json().await["result"]["protocolVersion"], revision, "over a legacy stream");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_a_bad_request_and_not_another_type() {
+    let doors = doors();
+    let batch = json!([initialize(), ping(2)]);
+    for uri in ["/mcp", "/mcp/sse"] {
+        for body in [batch.clone(), json!("cut"), json!({"jsonrpc": "2.0"})] {
+            let response = doors.send(Method::POST, uri, &[GOOD], Some(body)).await;
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{uri}");
+            assert_eq!(refusal(response).await["error"]["code"], -32700);
+        }
+        let text = [GOOD, ("content-type", "text/plain")];
+        let response = doors.send(Method::POST, uri, &text, Some(initialize())).await;
+        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+}
+
+async fn refusal(response: Response) -> Value {
+    serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_listens_to_ends_with_its_token_as_well() {
+    let doors = doors();
+    let mine = doors.session("/mcp", "good").await;
+    let other = doors.session("/mcp", "other").await;
+    let status = async |token: (&str, &str), session: &str| {
+        doors.send(Method::POST, "/mcp", &[token, ("mcp-session-id", session)], Some(ping(2))).await.status()
+    };
+    assert_eq!((status(GOOD, &mine).await, status(OTHER, &other).await), (StatusCode::OK, StatusCode::OK));
+    let caller = doors.backend.caller("good");
+    doors.backend.revoke("good");
+    doors.server.gate.watch.look().await;
+    // The token comes back, as a session's owner would with another secret; the session does not.
+    doors.backend.admit("good", caller);
+    while status(GOOD, &mine).await != StatusCode::NOT_FOUND {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(status(OTHER, &other).await, StatusCode::OK, "another token's session goes on");
 }

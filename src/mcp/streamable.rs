@@ -1,8 +1,8 @@
 //! Streamable HTTP: rmcp's service, with sessions that are bound to their owner and counted. rmcp itself only asks whether a session
 //! exists, and opens any number of them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,9 +17,13 @@ use rmcp::transport::streamable_http_server::session::{ServerSseMessage, Session
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService, WorkerTransport};
 use tokio_util::sync::CancellationToken;
 
-use super::Handler;
+#[cfg(not(feature = "conformance"))]
+use super::Handler as Served;
 use super::access::{Access, Owner};
+#[cfg(feature = "conformance")]
+use super::conformance::Served;
 use super::sessions::{Full, Sessions};
+use crate::http::token_watch::WatchedStream;
 use crate::settings::Limits;
 
 /// For how long rmcp keeps an answer for a client whose connection broke: enough to come back after the 3 s that it is told to wait.
@@ -36,6 +40,7 @@ tokio::task_local! {
 struct Opening {
     owner: Owner,
     refused: Arc<AtomicBool>,
+    watched: Mutex<Option<WatchedStream>>,
 }
 
 /// What came of a request.
@@ -51,14 +56,14 @@ pub enum Outcome {
 /// Streamable HTTP for any number of callers.
 #[derive(Clone)]
 pub struct Streamable {
-    service: StreamableHttpService<Handler, BoundSessions>,
+    service: StreamableHttpService<Served, BoundSessions>,
     manager: Arc<BoundSessions>,
 }
 
 impl Streamable {
     /// Serves until `stop`, which ends all streams.
     #[must_use]
-    pub fn new(handler: Handler, sessions: Arc<Sessions>, limits: &Limits, stop: CancellationToken) -> Self {
+    pub fn new(served: Served, sessions: Arc<Sessions>, limits: &Limits, stop: CancellationToken) -> Self {
         // Host and Origin were checked at the front of the door, for all routes by the same rules.
         let mut config = StreamableHttpServerConfig::default().disable_allowed_hosts();
         config.cancellation_token = stop;
@@ -66,8 +71,8 @@ impl Streamable {
         let mut local = LocalSessionManager::default();
         local.session_config.keep_alive = Some(limits.session_idle);
         local.session_config.completed_cache_ttl = ANSWERS_KEPT;
-        let manager = Arc::new(BoundSessions { local, sessions });
-        let service = StreamableHttpService::new(move || Ok(handler.for_session()), Arc::clone(&manager), config);
+        let manager = Arc::new_cyclic(|this| BoundSessions { local, sessions, this: Weak::clone(this) });
+        let service = StreamableHttpService::new(move || Ok(served.for_session()), Arc::clone(&manager), config);
         Self { service, manager }
     }
 
@@ -76,8 +81,8 @@ impl Streamable {
         self.manager.end(evicted).await;
     }
 
-    /// Handles a request of an authenticated caller.
-    pub async fn handle(&self, mut request: Request<Body>, access: Access) -> Outcome {
+    /// Handles a request of an authenticated caller. A session that it opens ends when `watched` says that its token is revoked.
+    pub async fn handle(&self, mut request: Request<Body>, access: Access, watched: WatchedStream) -> Outcome {
         let owner = access.owner();
         if let Some(id) = request.headers().get(SESSION_ID)
             && !id.to_str().is_ok_and(|id| self.manager.sessions.holds(id, &owner))
@@ -86,7 +91,7 @@ impl Streamable {
         }
         request.extensions_mut().insert(access);
         let refused = Arc::new(AtomicBool::new(false));
-        let opening = Opening { owner, refused: Arc::clone(&refused) };
+        let opening = Opening { owner, refused: Arc::clone(&refused), watched: Mutex::new(Some(watched)) };
         let response = OPENING.scope(opening, self.service.handle(request)).await;
         if refused.load(Ordering::Relaxed) {
             return Outcome::Full;
@@ -99,6 +104,8 @@ impl Streamable {
 struct BoundSessions {
     local: LocalSessionManager,
     sessions: Arc<Sessions>,
+    /// Itself, for what ends sessions later.
+    this: Weak<Self>,
 }
 
 impl BoundSessions {
@@ -107,6 +114,20 @@ impl BoundSessions {
             // A session that fails to close is gone from our table, so nobody reaches it any more.
             let _ = self.local.close_session(id).await;
         }
+    }
+
+    /// Closes the session when its token is revoked; until then it looks after the token.
+    fn end_with_its_token(&self, id: SessionId, ended: CancellationToken, watched: WatchedStream) {
+        let this = Weak::clone(&self.this);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = ended.cancelled() => {}
+                () = watched.revoked().cancelled() => if let Some(this) = this.upgrade() {
+                    this.sessions.close(&id);
+                    this.end(&[id]).await;
+                }
+            }
+        });
     }
 }
 
@@ -129,11 +150,17 @@ impl SessionManager for BoundSessions {
     type Transport = SessionTransport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), SessionFailure> {
-        let (owner, refused) = OPENING
-            .try_with(|opening| (opening.owner.clone(), Arc::clone(&opening.refused)))
+        let (owner, refused, watched) = OPENING
+            .try_with(|opening| {
+                let watched = opening.watched.lock().unwrap_or_else(PoisonError::into_inner).take();
+                (opening.owner.clone(), Arc::clone(&opening.refused), watched)
+            })
             .map_err(|_| SessionFailure::NoCaller)?;
         let opened = self.sessions.open(owner, None).inspect_err(|_| refused.store(true, Ordering::Relaxed))?;
         self.end(&opened.evicted).await;
+        if let Some(watched) = watched {
+            self.end_with_its_token(Arc::clone(&opened.id), opened.ended, watched);
+        }
         let (handle, worker) = create_local_session(Arc::clone(&opened.id), self.local.session_config.clone());
         self.local.sessions.write().await.insert(Arc::clone(&opened.id), handle);
         Ok((opened.id, WorkerTransport::spawn(worker)))

@@ -34,6 +34,10 @@ impl TestBackend {
         self.tokens.lock().unwrap()[token].clone()
     }
 
+    pub fn admit(&self, token: &'static str, caller: Caller) {
+        self.tokens.lock().unwrap().insert(token, caller);
+    }
+
     pub fn revoke(&self, token: &str) {
         self.tokens.lock().unwrap().remove(token);
     }

@@ -4,7 +4,7 @@
 //! out limits that a sensible call never meets (whoever meets one is told) and what answers show by themselves. So whatever fits the
 //! whole schema fits the listed one: a client that checks by it never refuses what the server takes or gives.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Greater limits than these are left out.
 const LONGEST_LIST: u64 = 10;
@@ -22,6 +22,11 @@ pub fn input(schema: &Map<String, Value>) -> Map<String, Value> {
 }
 
 fn shorten(schema: &mut Map<String, Value>) {
+    // A value of a field's own type. Hosts take a schema that says nothing for a mistake, and a model is helped by the choice.
+    if !schema.contains_key("type") {
+        let kinds = ["string", "number", "boolean", "array"].map(|kind| json!({ "type": kind }));
+        schema.insert("anyOf".to_owned(), json!(kinds));
+    }
     for limit in ["minLength", "maxLength", "minItems", "pattern", "additionalProperties"] {
         schema.remove(limit);
     }
@@ -70,8 +75,6 @@ fn names(members: &Map<String, Value>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn object(value: &Value) -> Map<String, Value> {
@@ -87,6 +90,7 @@ mod tests {
                 "limit": {"type": "integer", "minimum": 1, "maximum": 100, "description": "How many."},
                 "after": {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64, "description": "Where."},
                 "sort": {"type": "string", "enum": ["name"], "description": "How."},
+                "value": {"description": "Of the field's type."},
                 "buttons": {"type": "array", "minItems": 1, "maxItems": 3, "description": "What.", "items": {
                     "type": "object", "additionalProperties": false, "required": ["title"],
                     "properties": {"title": {"type": "string", "maxLength": 80, "description": "Words."}}}},
@@ -99,6 +103,8 @@ mod tests {
                 "limit": {"type": "integer", "maximum": 100, "description": "How many."},
                 "after": {"type": "integer", "description": "Where."},
                 "sort": {"type": "string", "enum": ["name"], "description": "How."},
+                "value": {"description": "Of the field's type.",
+                    "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "array"}]},
                 "buttons": {"type": "array", "maxItems": 3, "description": "What.", "items": {
                     "type": "object", "required": ["title"],
                     "properties": {"title": {"type": "string", "description": "Words."}}}},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aggregates::Recorded;
 use aggregates::flow::Flow;
-use aggregates::flow_run::{self, Status};
+use aggregates::flow_run::{self, Status, Variables};
 use aggregates::ids::{ContactId, RunId};
 use aggregates::token::Scope;
 use projections::{Order, flow_runs};
@@ -114,7 +114,7 @@ pub(in crate::operations) struct WholeRun {
     run: RunView,
     /// Untrusted: the variables as they are now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    variables: Option<Value>,
+    variables: Option<Variables>,
     timeline: Vec<Item<TimelineView>>,
     /// Leads to the rest of the timeline.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,8 +188,7 @@ impl Query for GetFlowRun {
             run: run.ok_or_else(|| Problem::internal(&"a run that was read is gone"))?,
             variables: state
                 .and_then(|state| state.variables?.known().cloned())
-                .filter(|variables| !variables.is_empty())
-                .map(Value::Object),
+                .filter(|variables| !variables.is_empty()),
             timeline: items.into_inner(),
             next_cursor: next_cursor.map(|recorded| recorded.sequence.to_string()),
         })

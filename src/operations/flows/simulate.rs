@@ -120,10 +120,10 @@ pub(in crate::operations) struct Simulated {
     omitted: Option<usize>,
     /// Untrusted: the contact as it would be then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    contact: Option<Value>,
+    contact: Option<Map<String, Value>>,
     /// Untrusted: the run's variables as they would be then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    variables: Option<Value>,
+    variables: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FindingView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -154,7 +154,7 @@ impl Simulated {
             }
         }
         let omitted = transcript.omitted + transcript.moments.len() - items.len();
-        let known = |name: &str| words.get(name).filter(|value| value.as_object().is_some_and(|all| !all.is_empty()));
+        let known = |name: &str| words.get(name).and_then(Value::as_object).filter(|all| !all.is_empty());
         Ok(Self {
             status: status.into(),
             reason,

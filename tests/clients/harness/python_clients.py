@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from .answer import Answer, ProtocolError
 from .folder import Folder
+from .node import NODE
 
 CALL_SECONDS = 60.0
 
@@ -54,6 +56,20 @@ async def over_stdio(folder: Folder, *options: str, mode: str = "auto", **enviro
     environment = {"RUST_BACKTRACE": "1"} | environment
     arguments = ["stdio", "--data", str(folder.path), *options]
     program = StdioServerParameters(command=str(folder.binary), args=arguments, env=environment)
+    with log.open("a") as errors:
+        async with Client(stdio_client(program, errlog=errors), mode=mode) as client:
+            yield PythonAssistant(client)
+
+
+@contextlib.asynccontextmanager
+async def over_remote(script: Path, log: Path, url: str, *options: str, mode: str = "auto") -> AsyncIterator[PythonAssistant]:
+    """`mcp-remote`, started by the client as an assistant's settings would start it: a bridge to `url`."""
+    settings = log.parent / "mcp-remote"
+    program = StdioServerParameters(
+        command=str(NODE),
+        args=[str(script), url, "--allow-http", *options],
+        env={"PATH": f"{NODE.parent}", "HOME": str(settings), "MCP_REMOTE_CONFIG_DIR": str(settings)},
+    )
     with log.open("a") as errors:
         async with Client(stdio_client(program, errlog=errors), mode=mode) as client:
             yield PythonAssistant(client)

@@ -1,4 +1,4 @@
-"""The TypeScript SDK as an assistant: a Node process that carries out orders, one JSON document a line."""
+"""Clients of other languages and generations as assistants: a process that carries out orders, one JSON document a line."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .answer import Answer, ProtocolError
+from .node import NODE
 
-SOURCE = Path(__file__).parent.parent / "sdk_client.mjs"
+SOURCES = Path(__file__).parent.parent
 CONNECT_SECONDS = 30.0
 CALL_SECONDS = 60.0
 # A list of tools with its schemas is one line.
@@ -21,7 +22,7 @@ LINE_BYTES = 16 * 1024 * 1024
 
 
 class SdkAssistant:
-    """An `Assistant` over the Node process."""
+    """An `Assistant` over the process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -58,22 +59,48 @@ class SdkAssistant:
             self._waiting[done["id"]].set_result(done)
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_exception(ConnectionError("the Node process ended"))
+                waiting.set_exception(ConnectionError("the client's process ended"))
+
+
+def over_sdk(
+    node_modules: Path, kind: str, url: str, headers: dict[str, str] | None = None
+) -> contextlib.AbstractAsyncContextManager[SdkAssistant]:
+    """The TypeScript SDK: `SSEClientTransport` (`sse`) or `StreamableHTTPClientTransport` (`http`)."""
+    return over_program([NODE, _beside(node_modules, "sdk_client.mjs"), kind, url, *_lines(headers)])
+
+
+def over_sdk_2(
+    node_modules: Path, kind: str, url: str, mode: str, headers: dict[str, str] | None = None
+) -> contextlib.AbstractAsyncContextManager[SdkAssistant]:
+    """The TypeScript client of the second generation, `legacy`, `auto` or pinned to a revision."""
+    return over_program([NODE, _beside(node_modules, "sdk_client_2.mjs"), kind, url, mode, *_lines(headers)])
+
+
+def over_python_1(
+    node_modules: Path, kind: str, target: str, headers: dict[str, str] | None = None
+) -> contextlib.AbstractAsyncContextManager[SdkAssistant]:
+    """The Python client of the first generation, whose environment stands beside that of Node."""
+    python = node_modules.parent.parent / "venv-1" / "bin" / "python"
+    return over_program([python, SOURCES / "python_client_1.py", kind, target, *_lines(headers)])
+
+
+def _lines(headers: dict[str, str] | None) -> list[str]:
+    return [f"{name}:{value}" for name, value in (headers or {}).items()]
+
+
+def _beside(node_modules: Path, script: str) -> Path:
+    """Node looks for packages beside the real path of a script."""
+    for source in ("orders.mjs", script):
+        shutil.copy(SOURCES / source, node_modules.parent / source)
+    return node_modules.parent / script
 
 
 @contextlib.asynccontextmanager
-async def over_sdk(
-    node_modules: Path, kind: str, url: str, headers: dict[str, str] | None = None
-) -> AsyncIterator[SdkAssistant]:
-    """`SSEClientTransport` (`sse`) or `StreamableHTTPClientTransport` (`http`). Raises `ProtocolError` with the HTTP status
-    when it cannot connect."""
-    # Node looks for packages beside the real path of the script.
-    script = shutil.copy(SOURCE, node_modules.parent / SOURCE.name)
-    lines = [f"{name}:{value}" for name, value in (headers or {}).items()]
+async def over_program(command: list[str | Path]) -> AsyncIterator[SdkAssistant]:
+    """A process that is told what to do. Raises `ProtocolError`, with the HTTP status where it tells one, when it cannot connect."""
     process = await asyncio.create_subprocess_exec(
-        "node", script, kind, url, *lines,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES,
-    )  # fmt: skip
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES
+    )
     reader = None
     try:
         first = json.loads(await asyncio.wait_for(process.stdout.readline(), CONNECT_SECONDS))
@@ -84,7 +111,7 @@ async def over_sdk(
         yield assistant
         process.stdin.close()
         await asyncio.wait_for(process.wait(), 10.0)
-        assert process.returncode == 0, f"the Node process ended with {process.returncode}"
+        assert process.returncode == 0, f"the client's process ended with {process.returncode}"
     finally:
         if process.returncode is None:
             process.kill()

@@ -7,6 +7,8 @@ ALL = [
     "who_gets_in",
     "what_a_token_may",
     "hosts_and_origins",
+    "inspected",
+    "prompts",
     "following",
     "one_folder_for_all",
     "command_line",
