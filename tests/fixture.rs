@@ -132,7 +132,7 @@ impl Program {
 
 /// Programs die often here, and nobody wants to wait for their leases.
 fn reacting(app: &Arc<App>) -> Arc<Reactions> {
-    Reactions::with_lease(app, std::time::Duration::from_millis(600))
+    Reactions::with_lease(app, std::time::Duration::from_secs(1))
 }
 
 impl Drop for Program {

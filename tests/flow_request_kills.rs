@@ -139,7 +139,11 @@ async fn a_request_that_is_safe_to_repeat_is_made_again_under_the_same_key_when_
         assert_eq!(story.asked.len(), 1, "after a death at {position}: it died before the request left");
         if story.requests != ["asks 1", "answered"] {
             again += 1;
-            assert_eq!(story.requests, ["asks 1", "unknown", "asks 2", "answered"], "after a death at {position}");
+            // Once more where a busy machine let the lease end: nobody knows then, either.
+            let attempts = story.requests.len() / 2;
+            let outcome = |attempt| if attempt == attempts { "answered" } else { "unknown" };
+            let expected = (1..=attempts).flat_map(|attempt| [format!("asks {attempt}"), outcome(attempt).to_owned()]);
+            assert_eq!(story.requests, expected.collect::<Vec<_>>(), "after a death at {position}");
         }
     }
     assert!(again >= 1, "no death fell between the announcement and the request");

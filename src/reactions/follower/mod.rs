@@ -3,6 +3,8 @@
 //! Of several processes one at a time reacts in a workspace: the one that holds the lease. What a process appends that has lost it
 //! without knowing is refused by the log.
 
+mod settling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -187,51 +189,6 @@ impl Reactions {
         Ok(())
     }
 
-    /// Reacts to everything that there is and to all that is due by the clock, and to what follows from it. For whoever turns the clock.
-    ///
-    /// # Errors
-    /// The failure that keeps a workspace from going on.
-    pub async fn settle(&self) -> Result<(), Problem> {
-        loop {
-            self.renew_leases().await?;
-            let workspaces: BTreeSet<WorkspaceId> = self.app.log().store().workspaces().await?.into_iter().collect();
-            for workspace in &workspaces {
-                loop {
-                    let place = self.awaited_place(*workspace).await?;
-                    if self.react(*workspace, &mut *place.lock().await).await? {
-                        break;
-                    }
-                }
-                let head = self.app.head(*workspace).await?;
-                if !self.app.tables_reach(*workspace, head).await {
-                    return Err(Problem::new(Code::Unavailable, "the read tables do not follow"));
-                }
-            }
-            // What a request brought may be in the log by now.
-            if self.await_requests(self.lease / 3).await || self.is_behind().await? {
-                continue;
-            }
-            // Without the leases nothing was woken, whatever is due.
-            if !self.wake_due().await
-                && self.leases.lock().await.asked.is_some_and(|asked| asked.elapsed() < self.lease)
-            {
-                self.keep_checkpoints().await;
-                return Ok(());
-            }
-        }
-    }
-
-    /// Whether anything has happened that was not reacted to where this process reacts.
-    async fn is_behind(&self) -> Result<bool, Problem> {
-        let places: Vec<_> = self.places.lock().await.iter().map(|(id, (_, place))| (*id, Arc::clone(place))).collect();
-        for (workspace, place) in places {
-            if self.app.head(workspace).await? > place.lock().await.position {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Waits until the requests that are under way are over, but not for longer than `patience`; tells whether there were any.
     async fn await_requests(&self, patience: Duration) -> bool {
         let places: Vec<_> = self.places.lock().await.values().map(|(_, place)| Arc::clone(place)).collect();
@@ -245,19 +202,6 @@ impl Reactions {
             let _in_time = tokio::time::timeout_at(deadline, ended).await;
         }
         were_any
-    }
-
-    /// The place of a workspace; waits for the lease of a process that has died.
-    async fn awaited_place(&self, workspace: WorkspaceId) -> Result<Arc<Mutex<Place>>, Problem> {
-        let deadline = Instant::now() + 2 * self.lease;
-        loop {
-            match self.place(workspace).await? {
-                Some(place) => return Ok(place),
-                None if Instant::now() < deadline => tokio::time::sleep(self.lease / 20).await,
-                None => return Err(Problem::new(Code::Unavailable, "another process reacts in this workspace")),
-            }
-            self.renew_leases().await?;
-        }
     }
 
     /// Reacts to what is new in these workspaces; gives those that have to be tried again.
