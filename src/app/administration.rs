@@ -11,7 +11,6 @@ use aggregates::workspace::{self, Workspace};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::transaction::OUTCOME_KEPT_US;
 use super::{App, Caller, Decision, Transacted, TransactionRequest, UnitOfWork, token_text};
 use crate::event_log::verify::WorkspaceVerification;
 use crate::problem::{Code, Problem};
@@ -160,7 +159,7 @@ impl App {
     pub async fn create_workspace(self: &Arc<Self>, name: &str) -> Result<WorkspaceId, Problem> {
         let id = WorkspaceId(Uuid::now_v7());
         let decision = CreateWorkspace { id, account: Uuid::now_v7(), name: name.trim().to_owned() };
-        self.transact(&Caller::local(id), &request("create_workspace"), &decision).await?;
+        self.transact(&Caller::local(id), &TransactionRequest::keyless("create_workspace"), &decision).await?;
         Ok(id)
     }
 
@@ -219,7 +218,12 @@ impl App {
             scopes: token.scopes.clone(),
             expires_at: token.expires_at,
         };
-        self.transact(&Caller::local(workspace), &request("create_token"), &ChangeToken { id, command }).await?;
+        self.transact(
+            &Caller::local(workspace),
+            &TransactionRequest::keyless("create_token"),
+            &ChangeToken { id, command },
+        )
+        .await?;
         Ok(CreatedToken { id, text: text.to_string() })
     }
 
@@ -229,7 +233,7 @@ impl App {
     /// `not_found`; `unavailable` when the log cannot take it now.
     pub async fn revoke_token(self: &Arc<Self>, workspace: WorkspaceId, token: TokenId) -> Result<bool, Problem> {
         let decision = ChangeToken { id: token, command: token::Command::Revoke };
-        match self.transact(&Caller::local(workspace), &request("revoke_token"), &decision).await? {
+        match self.transact(&Caller::local(workspace), &TransactionRequest::keyless("revoke_token"), &decision).await? {
             Transacted::Done { changed, .. } => Ok(changed),
             Transacted::Dry { .. } => Ok(false),
         }
@@ -318,19 +322,6 @@ impl App {
         let copy = std::fs::File::open(file).map_err(|error| failed(&error))?;
         copy.sync_all().map_err(|error| failed(&error))?;
         Ok(copy.metadata().map_err(|error| failed(&error))?.len())
-    }
-}
-
-/// A request of the data folder's owner, without a key to repeat it by.
-pub(super) fn request(operation: &'static str) -> TransactionRequest {
-    TransactionRequest {
-        operation,
-        request_id: format!("req_{}", Uuid::now_v7().simple()),
-        idempotency_key: None,
-        fingerprint: [0; 32],
-        kept_us: OUTCOME_KEPT_US,
-        dry_run: false,
-        fence: None,
     }
 }
 

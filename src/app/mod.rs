@@ -18,6 +18,7 @@ mod tables_place;
 mod token_rotation;
 mod token_text;
 mod transaction;
+mod transaction_request;
 mod unit_of_work;
 
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aggregates::ids::{TokenId, WorkspaceId};
 use aggregates::token::{self, Token};
 
-use super::administration::{ChangeToken, request};
+use super::administration::ChangeToken;
 use super::{App, CreatedToken, token_text};
 use crate::problem::{Code, Problem};
 
@@ -42,7 +42,8 @@ impl App {
         let digest = token_text::digest(&text).ok_or_else(|| Problem::internal(&"a new token is malformed"))?;
         let command = token::Command::Rotate { digest, at: now, grace_us };
         let decision = ChangeToken { id: token, command };
-        self.transact(&super::Caller::local(workspace), &request("rotate_token"), &decision).await?;
+        self.transact(&super::Caller::local(workspace), &super::TransactionRequest::keyless("rotate_token"), &decision)
+            .await?;
         let token = CreatedToken { id: token, text: text.to_string() };
         Ok(RotatedToken { token, previous_expires_at: (grace_us > 0).then(|| now.saturating_add(grace_us)) })
     }

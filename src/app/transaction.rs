@@ -13,18 +13,14 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{App, Caller, OUTDATED, UnitOfWork};
-use crate::event_log::append::{
-    AppendUnit, Appended, ClaimWrite, Fence, IdempotencyWrite, LogError, Refusal, StoredOutcome,
-};
+use crate::event_log::append::{AppendUnit, Appended, ClaimWrite, IdempotencyWrite, LogError, Refusal, StoredOutcome};
 use crate::event_log::sealing::SubjectKey;
 use crate::problem::{Candidate, Code, Problem};
 
+pub use super::transaction_request::{OUTCOME_KEPT_US, SEND_OUTCOME_KEPT_US, TransactionRequest};
+
 /// How long a decision is made again after conflicts.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// How long outcomes are kept: 24 hours, in microseconds.
-pub const OUTCOME_KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
-/// How long outcomes of sends are kept: 7 days, in microseconds.
-pub const SEND_OUTCOME_KEPT_US: i64 = 7 * OUTCOME_KEPT_US;
 
 /// How a transaction ended.
 #[expect(clippy::large_enum_variant, reason = "made once for each call and taken apart at once")]
@@ -60,25 +56,6 @@ pub struct PlannedEvent {
     pub stream: String,
     /// The event's members.
     pub data: serde_json::Value,
-}
-
-/// What a transaction is to be remembered by.
-#[derive(Clone, Debug)]
-pub struct TransactionRequest {
-    /// The operation's name.
-    pub operation: &'static str,
-    /// Unique for each call.
-    pub request_id: String,
-    /// The caller's idempotency key.
-    pub idempotency_key: Option<String>,
-    /// SHA-256 of the canonical input: the same key with another fingerprint is refused.
-    pub fingerprint: [u8; 32],
-    /// How long the outcome is kept under the key, in microseconds.
-    pub kept_us: i64,
-    /// Decide, but append nothing.
-    pub dry_run: bool,
-    /// The lease under which it is done, when it is done for a reaction.
-    pub fence: Option<Fence>,
 }
 
 /// A decision over any number of aggregates of one workspace; runs again after a conflict.

@@ -32,7 +32,7 @@ pub async fn run(settings: &Settings, keep: &mut Keep<'_>) -> Outcome<Section> {
         about: format!(
             "`add_contact_tags` through the operations, {CALLERS} callers in all, each call durable, read tables kept current meanwhile. \
              Processes: workers of this program that have each opened the product on the same database and have their share of the callers; \
-             every process meets every contact, as behind a load balancer. Per second: all of them together; p99: that of the slowest process. \
+             of two processes each meets one half of the contacts or workspaces. Per second: all of them together; p99: that of the slowest process. \
              As the log grows: one process and one workspace, at each point with 5,000 contacts that are new. Medians of {} rounds, after a \
              second that is not measured; the numbers of processes and workspaces alternate.",
             settings.rounds

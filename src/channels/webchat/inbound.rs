@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Account, MAX_CLIENT_MESSAGE_ID_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS, Session, Visitor};
-use crate::app::{App, Decision, OUTCOME_KEPT_US, Transacted, TransactionRequest, UnitOfWork};
+use crate::app::{App, Decision, Transacted, TransactionRequest, UnitOfWork};
 use crate::problem::{Code, Problem};
 
 /// How many of the last messages are searched for a pressed button that names no message.
@@ -44,18 +44,6 @@ pub struct Received {
     pub message_id: MessageId,
     /// Where it stands in the workspace's log.
     pub position: u64,
-}
-
-fn request(operation: &'static str) -> TransactionRequest {
-    TransactionRequest {
-        operation,
-        request_id: format!("req_{}", Uuid::now_v7().simple()),
-        idempotency_key: None,
-        fingerprint: [0; 32],
-        kept_us: OUTCOME_KEPT_US,
-        dry_run: false,
-        fence: None,
-    }
 }
 
 fn shows_nothing(text: &str) -> bool {
@@ -184,7 +172,7 @@ pub async fn receive(session: &Session, inbound: &InboundText) -> Result<Receive
     let message = MessageId(Uuid::now_v7());
     let decision = Receive { session, inbound, text, button, message };
     let caller = session.account.caller();
-    match session.app.transact(&caller, &request("webchat_message"), &decision).await? {
+    match session.app.transact(&caller, &TransactionRequest::keyless("webchat_message"), &decision).await? {
         Transacted::Done { outcome: (message_id, taken_in), position, .. } => {
             Ok(Received { message_id, position: taken_in.unwrap_or(position) })
         }
@@ -261,7 +249,7 @@ pub async fn receipt(session: &Session, id: MessageId, status: Status) -> Result
     own_message(session, id).await?;
     let caller = session.account.caller();
     let decision = Advance { message: id, status };
-    match session.app.transact(&caller, &request("webchat_receipt"), &decision).await? {
+    match session.app.transact(&caller, &TransactionRequest::keyless("webchat_receipt"), &decision).await? {
         Transacted::Done { outcome, .. } => Ok(outcome),
         Transacted::Dry { .. } => Err(Problem::internal(&"a receipt was only tried")),
     }

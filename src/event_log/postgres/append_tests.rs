@@ -1,5 +1,6 @@
 //! Batches that are decided by what this process remembers: what makes the one statement write, and what keeps it from writing.
 
+use aggregates::ids::WorkspaceId;
 use aggregates::stream::StreamType;
 use uuid::Uuid;
 
@@ -178,6 +179,22 @@ async fn a_held_head_counts_as_moved_and_a_lease_is_always_looked_up() {
     let beside = unit(WORKSPACE, &[(stream(2), ANY)]);
     assert_eq!(given.with(&given.log.remembered, &[&beside, &next]).await.expect("answered"), None);
     assert_eq!(given.append(next).await, Ok(3));
+}
+
+#[tokio::test]
+async fn a_held_head_is_waited_for_as_long_as_a_batch_takes_and_then_passed_over() {
+    let given = Given::begin().await;
+    let mut holder = given.other.writers.pool.begin().await.expect("a transaction");
+    let hold = "select 1 from chatbotx_log.heads where workspace = $1 for update";
+    sqlx::query(hold).bind(WORKSPACE.0).execute(&mut *holder).await.expect("held");
+    let other = WorkspaceId(Uuid::from_u128(77));
+    let (held, free) = (unit(WORKSPACE, &[(stream(1), ANY)]), unit(other, &[(stream(1), ANY)]));
+    let began = std::time::Instant::now();
+    let answers = given.log.append(batch([&held, &free]), 1, WhenHeld::Skip).await.expect("answered");
+    assert!(began.elapsed().as_millis() >= 50, "another process may have been about to let it go");
+    assert!(matches!(&answers[..], [Err(Refusal::Held), Ok(appended)] if appended.position == 1), "{answers:?}");
+    holder.rollback().await.expect("let go");
+    assert_eq!(given.append(held).await, Ok(3));
 }
 
 #[tokio::test]

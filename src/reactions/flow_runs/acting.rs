@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use aggregates::ids::{RunId, WorkspaceId};
-use uuid::Uuid;
 
-use crate::app::{App, Caller, Decision, OUTCOME_KEPT_US, Transacted, TransactionRequest};
+use crate::app::{App, Caller, Decision, Transacted, TransactionRequest};
 use crate::event_log::append::Fence;
 use crate::problem::Problem;
 
@@ -36,16 +35,7 @@ impl Acting {
         operation: &'static str,
         decision: &D,
     ) -> Result<(D::Outcome, bool), Problem> {
-        let request = TransactionRequest {
-            operation,
-            request_id: format!("req_{}", Uuid::now_v7().simple()),
-            // What keeps it from happening twice is the state of the run, and the id that it has.
-            idempotency_key: None,
-            fingerprint: [0; 32],
-            kept_us: OUTCOME_KEPT_US,
-            dry_run: false,
-            fence: self.fence,
-        };
+        let request = TransactionRequest { fence: self.fence, ..TransactionRequest::keyless(operation) };
         match self.app.transact(caller, &request, decision).await? {
             Transacted::Done { outcome, changed, .. } => Ok((outcome, changed)),
             Transacted::Dry { .. } => Err(Problem::internal(&"a turn was only tried")),
